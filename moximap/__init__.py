@@ -1,0 +1,3 @@
+"""moximap: an IMAP server on Twisted."""
+
+__version__ = "0.1.0"

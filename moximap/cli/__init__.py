@@ -1,0 +1,1 @@
+"""The moximap command."""

@@ -1,0 +1,1 @@
+"""Who is there: TLS keys, SASL mechanisms, passwords."""

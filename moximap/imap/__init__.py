@@ -1,0 +1,1 @@
+"""The IMAP protocol (RFC 9051, RFC 3501)."""

@@ -1,0 +1,1 @@
+"""One module per command family or RFC; each ends in an EXTENSION."""

@@ -1,0 +1,1 @@
+"""What a message is: MIME parts, envelope, addresses, text (pure functions on bytes)."""

@@ -1,0 +1,1 @@
+"""Accounts and mail on disk; the only place with SQL."""

@@ -1,0 +1,232 @@
+"""What a store is, whatever keeps it: IDirectory (all accounts) and IAccount (one account's mail).
+
+The law of this file: every method blocks, is called in any thread, and is one transaction; no type
+of a database crosses it; failures are those of :mod:`moximap.store.errors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
+
+import attrs
+from zope.interface import Attribute, Interface
+
+from moximap.mail.digest import Digest
+from moximap.values import (Appended, Changes, Copied, Created, InternalDate, Listing, Mailbox,
+                            NumSet, Opened, SearchTree, Stored, Written)
+
+
+class IContent(Interface):
+    """The bytes of one message, wherever they lie."""
+
+    size: int = Attribute("octets (RFC822.SIZE)")
+    header_size: int = Attribute("octets up to and including the blank line")
+
+    def read(start: int, end: int) -> bytes:
+        """The octets [start, end), cut at the message's end.  May read a file: blocks."""
+
+
+class ISpool(Interface):
+    """A message that is being received, too large for memory.  Used by one thread at a time."""
+
+    size: int = Attribute("octets written so far")
+
+    def write(data: bytes) -> None:
+        """Add octets; NoSpace where the disk is full."""
+
+    def discard() -> None:
+        """Remove what was written.  Harmless after an append took the spool."""
+
+
+@attrs.frozen
+class NewMessage:
+    """A message to append.
+
+    ``flags``: names as the client spelled them.  ``date``: INTERNALDATE, None for now.
+    """
+
+    content: bytes | ISpool
+    flags: tuple[str, ...] = ()
+    date: InternalDate | None = None
+
+
+#: Columns that IAccount.fetch can give.  "flags" is a flag code; "date" InternalDate seconds and
+#: "zone" its minutes; "saved" Unix seconds or None; "content" an IContent; "head" the header's
+#: octets; "digest parts" and the like the bytes of Digest; "emailid", "threadid" text or None.
+Column = Literal["uid", "flags", "modseq", "date", "zone", "saved", "size", "content", "head",
+                 "envelope", "body", "bodystructure", "parts", "preview", "emailid", "threadid",
+                 "expunged"]
+
+
+class IFlagTable(Interface):
+    """Names for the flag codes of one account.  Reads are from memory and never block."""
+
+    def names(code: int) -> tuple[str, ...]:
+        """Flag names of a code that a store method gave: system flags, then keywords as spelled first."""
+
+    def keywords() -> tuple[str, ...]:
+        """All keywords of the account, oldest first."""
+
+    def codes(name: str) -> frozenset[int] | None:
+        """Numbers of the keyword sets (code >> 5) with that keyword, in any case; empty: none."""
+
+
+class IAccount(Interface):
+    """One account's mail.  Several processes may have it open.
+
+    A mailbox is named by its name where a client names it, and by its id where it is selected:
+    the id survives RENAME, and names a removed mailbox for those who still have it open.
+    UIDs that are not there are ignored by every method that takes a set of them.
+    """
+
+    name: str = Attribute("the account's name")
+    flags: IFlagTable = Attribute("names of the flag codes")
+
+    def close() -> None:
+        """Close all connections to the database."""
+
+    # mailboxes
+
+    def mailboxes() -> Listing:
+        """All mailboxes and subscriptions."""
+
+    def mailbox(name: str) -> Mailbox:
+        """One mailbox; NoSuchMailbox."""
+
+    def mailbox_by_id(id: int) -> Mailbox:
+        """One mailbox, which may have been renamed; NoSuchMailbox where it was removed."""
+
+    def create(name: str, uses: Sequence[str] = (), subscribe: bool = True) -> Created:
+        """Make a mailbox and the parents that it lacks.  MailboxExists, BadUse, OverQuota.
+
+        A use that another mailbox has moves to the new one.
+        """
+
+    def delete(name: str) -> Written:
+        """Remove a mailbox with its messages.  NoSuchMailbox, HasChildren, Cannot (INBOX).
+
+        ``changes`` has all its messages as expunged.
+        """
+
+    def rename(old: str, new: str) -> Created:
+        """Rename a mailbox and its children; INBOX: move its messages to a new mailbox.
+
+        ``mailboxes``: parents that were made, then the renamed ones.
+        NoSuchMailbox, MailboxExists, Cannot (into itself).
+        """
+
+    def subscribe(name: str, on: bool) -> Written:
+        """Subscribe or unsubscribe a name, whether it exists or not."""
+
+    # reading messages
+
+    def open(name: str, known: Mapping[int, int] = ...) -> Opened:
+        """Mailbox and messages from one snapshot; NoSuchMailbox.
+
+        ``known``: mailbox id -> modseq of an image that the caller holds: the changes are then
+        only those since that modseq.
+        """
+
+    def changes(mailbox: int, since: int) -> Changes:
+        """What happened after ``since``: one statement, one snapshot.  ``since`` 0: everything live.
+
+        Of a removed mailbox: everything expunged.  ``modseq`` is the account's at the snapshot.
+        """
+
+    def fetch(mailbox: int, uids: NumSet, columns: Sequence[Column]) -> Iterator[tuple[object, ...]]:
+        """Rows of the messages in the set, in order of UID, expunged ones that are still readable too.
+
+        A generator over one snapshot, to be consumed in the thread that called it.
+        """
+
+    def search(mailbox: int, tree: SearchTree, uids: NumSet) -> NumSet:
+        """UIDs of ``uids`` that the tree matches."""
+
+    # writing messages
+
+    def spool() -> ISpool:
+        """A place for a large message that is still coming in."""
+
+    def append(name: str, messages: Sequence[NewMessage]) -> Appended:
+        """Add messages, all or none.  NoSuchMailbox, OverQuota, NoSpace.  Durable on return."""
+
+    def store(mailbox: int, uids: NumSet, how: Literal["+", "-", "="], flags: Sequence[str], *,
+              cursor: int = 0, unchangedsince: int | None = None) -> Stored:
+        """Add, remove or set flags.  Where a message's flags are as wished already its modseq stays.
+
+        ``cursor``: modseq up to which the caller knew the mailbox, for ``foreign``.
+        """
+
+    def copy(mailbox: int, uids: NumSet, target: str) -> Copied:
+        """Copy messages with flags and dates; NoSuchMailbox, OverQuota."""
+
+    def move(mailbox: int, uids: NumSet, target: str) -> Copied:
+        """Move messages in one transaction; to their own mailbox: they get new UIDs."""
+
+    def expunge(mailbox: int, uids: NumSet | None = None) -> Written:
+        """Expunge messages with \\Deleted: all, or those in the set."""
+
+    # keeping house
+
+    def erase(floor: int) -> int:
+        """Erase contents that nobody needs: of messages expunged at or before modseq ``floor``.
+
+        Returns how many contents went.  Gives removed files and records, in bounded steps.
+        """
+
+    def sync() -> None:
+        """Make flag-only commits durable that are not yet."""
+
+
+@attrs.frozen
+class Verifier:
+    """What is kept of a password (RFC 5802 section 3): nothing that logs in elsewhere.
+
+    ``mechanism``: "SCRAM-SHA-256" or "SCRAM-SHA-1".
+    """
+
+    mechanism: str
+    salt: bytes
+    iterations: int
+    stored_key: bytes
+    server_key: bytes
+
+
+@attrs.frozen
+class AccountRecord:
+    """An account in the directory; ``created`` in Unix seconds."""
+
+    name: str
+    created: float
+    disabled: str | None = None          # why logins are refused, if they are
+    verifiers: tuple[Verifier, ...] = ()
+
+
+class IDirectory(Interface):
+    """All accounts, and how they log in.  Names and addresses are NFC, compared without case."""
+
+    def accounts() -> tuple[AccountRecord, ...]:
+        """All accounts by name."""
+
+    def account(name: str) -> AccountRecord:
+        """One account, by name or by one of its addresses; NoSuchAccount."""
+
+    def add(name: str, verifiers: Sequence[Verifier] = ()) -> AccountRecord:
+        """Add an account and its mailboxes; AccountExists, Cannot (a name that can't be one)."""
+
+    def set_verifiers(name: str, verifiers: Sequence[Verifier]) -> None:
+        """Change the password of an account; NoSuchAccount."""
+
+    def remove(name: str) -> None:
+        """Remove an account with all its mail."""
+
+    def open(name: str) -> IAccount:
+        """An account's mail; NoSuchAccount.  The caller closes it."""
+
+    def close() -> None:
+        """Close the directory's database."""
+
+
+__all__ = ["AccountRecord", "Column", "Digest", "IAccount", "IContent", "IDirectory", "IFlagTable",
+           "ISpool", "NewMessage", "Verifier"]

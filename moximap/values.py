@@ -1,0 +1,283 @@
+"""Values that several rooms share: frozen, and ignorant of the wire and of the disk."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from datetime import date
+from typing import Final, Literal, Union
+
+import attrs
+
+SEEN: Final = 1
+ANSWERED: Final = 2
+FLAGGED: Final = 4
+DELETED: Final = 8
+DRAFT: Final = 16
+
+#: System flags and their bits.  A message's flags are one integer, its *flag code*: the low five
+#: bits are these, the rest is the number of a keyword set, which an account's FlagTable can name.
+SYSTEM_FLAGS: Final = {"\\Answered": ANSWERED, "\\Flagged": FLAGGED, "\\Deleted": DELETED,
+                       "\\Seen": SEEN, "\\Draft": DRAFT}
+SYSTEM_BITS: Final = 5
+SYSTEM_MASK: Final = 31
+
+MAX_UID: Final = 0xFFFFFFFF
+
+
+@attrs.frozen
+class NumSet:
+    """A set of UIDs or of sequence numbers: sorted, disjoint, inclusive ranges.
+
+    ``ranges`` is a tuple of (first, last); adjacent ranges are merged.
+    """
+
+    ranges: tuple[tuple[int, int], ...] = ()
+
+    @classmethod
+    def of(cls, numbers: Iterable[int]) -> NumSet:
+        """The set of single numbers, in any order."""
+        return cls.merge((n, n) for n in numbers)
+
+    @classmethod
+    def merge(cls, ranges: Iterable[tuple[int, int]]) -> NumSet:
+        """The union of ranges in any order; a reversed one (9:4) is turned."""
+        out: list[tuple[int, int]] = []
+        for low, high in sorted((a, b) if a <= b else (b, a) for a, b in ranges):
+            if out and low <= out[-1][1] + 1:
+                if high > out[-1][1]:
+                    out[-1] = (out[-1][0], high)
+            else:
+                out.append((low, high))
+        return cls(tuple(out))
+
+    def __contains__(self, number: int) -> bool:
+        place = bisect_right(self.ranges, (number, MAX_UID + 1)) - 1
+        return place >= 0 and self.ranges[place][1] >= number
+
+    def __iter__(self) -> Iterator[int]:
+        for low, high in self.ranges:
+            yield from range(low, high + 1)
+
+    def __len__(self) -> int:
+        return sum(high - low + 1 for low, high in self.ranges)
+
+    def __bool__(self) -> bool:
+        return bool(self.ranges)
+
+    def within(self, numbers: array[int]) -> array[int]:
+        """Those of ascending ``numbers`` that are in this set; cost by ranges and hits."""
+        out = array("I")
+        for low, high in self.ranges:
+            first = bisect_right(numbers, low - 1)
+            out.extend(numbers[first:bisect_right(numbers, high, first)])
+        return out
+
+
+@attrs.frozen
+class InternalDate:
+    """A moment with the zone it was written in: Unix seconds, and minutes east of UTC."""
+
+    seconds: int
+    zone: int = 0
+
+
+@attrs.frozen
+class Mailbox:
+    """A mailbox as it stands at ``modseq``; counters are of messages that are not expunged."""
+
+    id: int
+    name: str
+    parent: int | None
+    uidvalidity: int
+    uidnext: int
+    modseq: int
+    createseq: int
+    uses: tuple[str, ...] = ()
+    messages: int = 0
+    unseen: int = 0
+    deleted: int = 0
+    size: int = 0
+    deleted_size: int = 0
+
+
+@attrs.frozen
+class Listing:
+    """All mailboxes of an account by name, and all subscribed names (that may not exist)."""
+
+    mailboxes: tuple[Mailbox, ...]
+    subscribed: frozenset[str]
+    modseq: int
+
+
+@attrs.frozen
+class Changes:
+    """What happened in one mailbox after modseq ``since``, up to and including ``modseq``.
+
+    Live messages are three columns of equal length, each message once and in its last state, by
+    (modseq, uid); with ``since`` 0 by uid, and that is the whole mailbox.  Expunged ones likewise.
+    """
+
+    mailbox: int
+    since: int
+    modseq: int
+    uids: array[int]                      # "I"
+    flags: array[int]                     # "Q": flag codes
+    modseqs: array[int]                   # "Q"
+    expunged: array[int] = attrs.field(factory=lambda: array("I"))
+    expunged_modseqs: array[int] = attrs.field(factory=lambda: array("Q"))
+
+
+@attrs.frozen
+class Written:
+    """A write that is committed: the account's modseq that it took, and what it changed, where.
+
+    ``changes`` has an entry for each mailbox whose messages changed; ``since`` there is the
+    mailbox's modseq before this write.  A write that changed nothing has no modseq of its own:
+    ``modseq`` is then the current one.
+    """
+
+    modseq: int
+    changes: tuple[Changes, ...] = ()
+
+
+@attrs.frozen
+class Created(Written):
+    mailboxes: tuple[Mailbox, ...] = ()           # the new ones: parents first
+
+
+@attrs.frozen
+class Appended(Written):
+    mailbox: int = 0
+    uidvalidity: int = 0
+    uids: NumSet = NumSet()
+
+
+@attrs.frozen
+class Copied(Written):
+    """``source`` and ``target`` correspond in ascending order; UIDs that were not there are not in."""
+
+    mailbox: int = 0                              # the target's id
+    uidvalidity: int = 0
+    source: tuple[int, ...] = ()
+    target: NumSet = NumSet()
+
+
+@attrs.frozen
+class Stored(Written):
+    """``foreign``: targets that another writer changed after the caller's cursor and before this
+    write; ``modified``: targets that failed UNCHANGEDSINCE."""
+
+    foreign: NumSet = NumSet()
+    modified: NumSet = NumSet()
+
+
+@attrs.frozen
+class Opened:
+    """A SELECT's snapshot: the mailbox and the messages (whole, or since what the caller knew)."""
+
+    mailbox: Mailbox
+    changes: Changes
+
+
+# Search trees.  Sequence numbers are UIDs already; flags are names.
+
+@attrs.frozen
+class All:
+    pass
+
+
+@attrs.frozen
+class And:
+    terms: tuple[SearchTree, ...]
+
+
+@attrs.frozen
+class Or:
+    left: SearchTree
+    right: SearchTree
+
+
+@attrs.frozen
+class Not:
+    term: SearchTree
+
+
+@attrs.frozen
+class InUids:
+    uids: NumSet
+
+
+@attrs.frozen
+class HasFlag:
+    """A system flag or a keyword, by name, in any case."""
+
+    name: str
+
+
+@attrs.frozen
+class DateIs:
+    """Compares a date, disregarding time and zone.
+
+    ``which``: "internal" (INTERNALDATE), "sent" (the Date field), "saved" (RFC 8514; INTERNALDATE
+    where a message has no save date).
+    """
+
+    which: Literal["internal", "sent", "saved"]
+    how: Literal["<", "=", ">="]
+    day: date
+
+
+@attrs.frozen
+class Within:
+    """RFC 5032: YOUNGER (age of at most ``seconds``) or OLDER (at least)."""
+
+    seconds: int
+    younger: bool
+
+
+@attrs.frozen
+class SizeIs:
+    how: Literal["<", ">"]
+    size: int
+
+
+@attrs.frozen
+class HeaderHas:
+    """A header field of that name exists and its decoded value contains ``text``, in any case."""
+
+    name: str
+    text: str
+
+
+@attrs.frozen
+class TextHas:
+    """BODY (text of the parts), or TEXT (header as well), contains ``text``, in any case."""
+
+    text: str
+    header: bool
+
+
+@attrs.frozen
+class ModSeqIs:
+    """RFC 7162: modseq of at least ``modseq``."""
+
+    modseq: int
+
+
+@attrs.frozen
+class HasSaveDate:
+    """RFC 8514 SAVEDATESUPPORTED: the message has a save date."""
+
+
+@attrs.frozen
+class IdIs:
+    """RFC 8474: EMAILID or THREADID."""
+
+    which: Literal["email", "thread"]
+    id: str
+
+
+SearchTree = Union[All, And, Or, Not, InUids, HasFlag, DateIs, Within, SizeIs, HeaderHas, TextHas,
+                   ModSeqIs, HasSaveDate, IdIs]
