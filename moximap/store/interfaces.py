@@ -12,7 +12,6 @@ from typing import Literal
 import attrs
 from zope.interface import Attribute, Interface
 
-from moximap.mail.digest import Digest
 from moximap.values import (Appended, Changes, Copied, Created, InternalDate, Listing, Mailbox,
                             NumSet, Opened, SearchTree, Stored, Written)
 
@@ -53,7 +52,7 @@ class NewMessage:
 
 #: Columns that IAccount.fetch can give.  "flags" is a flag code; "date" InternalDate seconds and
 #: "zone" its minutes; "saved" Unix seconds or None; "content" an IContent; "head" the header's
-#: octets; "digest parts" and the like the bytes of Digest; "emailid", "threadid" text or None.
+#: octets; "envelope", "body", "bodystructure" and "parts" the bytes of the message's Digest; "emailid", "threadid" text or None.
 Column = Literal["uid", "flags", "modseq", "date", "zone", "saved", "size", "content", "head",
                  "envelope", "body", "bodystructure", "parts", "preview", "emailid", "threadid",
                  "expunged"]
@@ -228,5 +227,5 @@ class IDirectory(Interface):
         """Close the directory's database."""
 
 
-__all__ = ["AccountRecord", "Column", "Digest", "IAccount", "IContent", "IDirectory", "IFlagTable",
+__all__ = ["AccountRecord", "Column", "IAccount", "IContent", "IDirectory", "IFlagTable",
            "ISpool", "NewMessage", "Verifier"]
