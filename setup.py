@@ -1,0 +1,59 @@
+"""How moximap is packaged and what it needs."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(r'^__version__ = "(.+)"$', (HERE / "moximap/__init__.py").read_text(), re.M)
+assert VERSION is not None
+
+setup(
+    name="moximap",
+    version=VERSION[1],
+    description="An IMAP server on Twisted, one database per account",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    license_files=["LICENSE"],
+    python_requires=">=3.11",
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Environment :: No Input/Output (Daemon)",
+        "Framework :: Twisted",
+        "Intended Audience :: System Administrators",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.11",
+        "Topic :: Communications :: Email :: Post-Office :: IMAP",
+        "Typing :: Typed",
+    ],
+    packages=find_packages(include=["moximap", "moximap.*"]),
+    # One module put beside Twisted's own plugins.  Not a package: an __init__.py of ours in
+    # twisted/plugins would hide that directory from Twisted's plugin search.
+    py_modules=["twisted.plugins.moximap_plugin"],
+    package_data={"moximap": ["py.typed"], "moximap.store": ["schema/*.sql"]},
+    entry_points={"console_scripts": ["moximap = moximap.cli.main:main"]},
+    install_requires=[
+        "Twisted >= 24.10",
+        "apsw >= 3.46",
+        "attrs >= 23.2",
+        "click >= 8.1",
+        "cryptography >= 42",
+        "precis-i18n >= 1.1",
+        "pyOpenSSL >= 24.2",
+        "rich >= 13.7",
+        "selectolax >= 0.3.21",
+        "service-identity >= 24.1",
+        "txtorcon >= 24.8",
+        "zope.interface >= 6.4",
+    ],
+    extras_require={
+        "test": [
+            "IMAPClient >= 3.0.1",
+            "hypothesis >= 6.100",
+        ],
+    },
+    zip_safe=False,
+)
