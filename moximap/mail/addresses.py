@@ -1,0 +1,225 @@
+"""Address lists of RFC 5322 3.4 and 4.4, and what programs write instead of them.
+
+Encoded words are left as they are. A list that consists of nothing but ``Name <local@domain>`` and
+``local@domain`` is read by one regular expression per address, everything else by a small machine
+over tokens, which finds something in any input.
+"""
+
+import re
+
+import attrs
+
+# What stands for a part that an address lacks: NIL would make it a group (RFC 9051 7.5.2). These
+# words are those that other servers send, so some clients know them.
+NO_HOST = b"MISSING_DOMAIN"
+NO_MAILBOX = b"MISSING_MAILBOX"
+
+
+@attrs.frozen
+class Address:
+    """An address, or with host None the start (mailbox: its name) or end of a group."""
+
+    name: bytes | None
+    route: bytes | None
+    mailbox: bytes | None
+    host: bytes | None
+
+
+GROUP_END = Address(None, None, None, None)
+
+_ATOM = rb'[^\s"\\<>@,;:()\[\]]++'
+_simple = re.compile(
+    rb'[ \t]*+(?:"([^"\\]*+)"[ \t]*+<(%b)@(%b)>|([^"\\<>@,;:()\[\]]*+)<(%b)@(%b)>|(%b)@(%b))'
+    rb"[ \t]*+(,|\Z)" % ((_ATOM,) * 6)
+).match
+
+_token = re.compile(
+    rb'([ \t\r\n]++)|"((?:[^"\\]|\\.)*+)(?:"|\\?\Z)|(\[[^\[\]]*+\])|([^\s"\\<>@,;:()\[\]]++)|(.)',
+    re.DOTALL,
+)
+_comment = re.compile(rb"\\.|[()]|[^()\\]++|\\\Z", re.DOTALL)
+_escaped = re.compile(rb"\\(.)", re.DOTALL)
+
+
+def parse(value: bytes) -> list[Address]:
+    """The addresses of an unfolded field in order, groups with their markers."""
+    found: list[Address] = []
+    at, size = 0, len(value)
+    while at < size:
+        match = _simple(value, at)
+        if match is None:
+            return _Machine(value).run()
+        quoted, local, host, phrase, local2, host2, local3, host3, _ = match.groups()
+        if local3:
+            found.append(Address(None, None, local3, host3))
+        elif local:
+            found.append(Address(quoted or None, None, local, host))
+        else:
+            found.append(Address(b" ".join(phrase.split()) or None, None, local2, host2))
+        at = match.end()
+    return found
+
+
+@attrs.define
+class _Word:
+    text: bytes
+    spaced: bool  # white space or a comment stands before it
+    special: bool = False
+
+
+class _Machine:
+    """Reads tokens into words; a comma, semicolon or the end makes an address of the words."""
+
+    def __init__(self, value: bytes) -> None:
+        self.value = value
+        self.found: list[Address] = []
+        self.in_group = False
+        self.clear()
+
+    def clear(self) -> None:
+        self.words: list[_Word] = []
+        self.angle: list[_Word] | None = None
+        self.in_angle = False
+        self.comment = b""
+        self.spaced = False
+
+    def run(self) -> list[Address]:
+        at, size = 0, len(self.value)
+        while at < size:
+            match = _token.match(self.value, at)
+            assert match is not None  # the last alternative takes any octet
+            at = match.end()
+            space, quoted, literal, atom, other = match.groups()
+            if space:
+                self.spaced = True
+            elif quoted is not None:
+                self.add(_escaped.sub(rb"\1", quoted))
+            elif literal or atom:
+                self.add(literal or atom)
+            elif other == b"(":
+                at = self.read_comment(at)
+            else:
+                self.special(other)
+        self.flush()
+        self.end_group()
+        return self.found
+
+    def add(self, text: bytes, special: bool = False) -> None:
+        words = self.angle if self.in_angle and self.angle is not None else self.words
+        words.append(_Word(text, self.spaced, special))
+        self.spaced = False
+
+    def special(self, octet: bytes) -> None:
+        if octet == b"<" and self.angle is None:
+            self.angle, self.in_angle, self.spaced = [], True, False
+        elif octet == b">":
+            self.in_angle = False
+        elif octet == b"," and self.in_angle and self.in_route():
+            self.add(octet, special=True)
+        elif octet == b",":
+            self.flush()
+        elif octet == b";":
+            self.flush()
+            self.end_group()
+        elif octet == b":" and not self.in_angle and not self.in_group and not self.has_at():
+            self.start_group()
+        elif octet in b"@:":
+            self.add(octet, special=True)
+        elif octet not in b")<":
+            self.add(octet)
+
+    def in_route(self) -> bool:
+        """Whether the angle brackets hold the beginning of ``@a,@b:local@host``."""
+        angle = self.angle or []
+        return bool(angle) and _is(angle[0], b"@") and not _has(angle, b":")
+
+    def has_at(self) -> bool:
+        return _has(self.words, b"@")
+
+    def read_comment(self, at: int) -> int:
+        """Keep the comment that begins here, if it is the last one it may be a name."""
+        depth, start = 1, at
+        for match in _comment.finditer(self.value, at):
+            depth += {b"(": 1, b")": -1}.get(match[0], 0)
+            if depth == 0:
+                self.comment, at = self.value[start : match.start()], match.end()
+                break
+        else:
+            self.comment, at = self.value[start:], len(self.value)
+        self.spaced = True
+        return at
+
+    def start_group(self) -> None:
+        self.found.append(Address(None, None, _phrase(self.words), None))
+        self.clear()
+        self.in_group = True
+
+    def end_group(self) -> None:
+        if self.in_group:
+            self.found.append(GROUP_END)
+        self.in_group = False
+
+    def flush(self) -> None:
+        """Make an address of what was read, if it was anything."""
+        comment = b" ".join(_escaped.sub(rb"\1", self.comment).split())
+        if self.angle is not None:
+            route, spec = _split_route(self.angle)
+            mailbox, host = _split_at(spec)
+            name = _phrase(self.words) or comment
+            self.found.append(Address(name or None, route, mailbox or NO_MAILBOX, host or NO_HOST))
+        elif self.words:
+            self.bare(comment)
+        self.clear()
+
+    def bare(self, comment: bytes) -> None:
+        """An address without angle brackets; words before its local part are taken as a name."""
+        begin = next((n for n, word in enumerate(self.words) if _is(word, b"@")), None)
+        if begin is None:
+            self.found.append(Address(comment or None, None, _phrase(self.words), NO_HOST))
+            return
+        begin = max(begin - 1, 0)
+        while begin and not (self.words[begin].spaced and _complete(self.words, begin)):
+            begin -= 1
+        mailbox, host = _split_at(self.words[begin:])
+        name = _phrase(self.words[:begin]) or comment
+        if mailbox or host:
+            self.found.append(Address(name or None, None, mailbox or NO_MAILBOX, host or NO_HOST))
+
+
+def _complete(words: list[_Word], n: int) -> bool:
+    """Whether a local part may begin at this word: ``a . b`` is one in old mail (RFC 5322 4.4)."""
+    return not (words[n].text.startswith(b".") or words[n - 1].text.endswith(b"."))
+
+
+def _is(word: _Word, octet: bytes) -> bool:
+    return word.special and word.text == octet
+
+
+def _has(words: list[_Word], octet: bytes) -> bool:
+    return any(_is(word, octet) for word in words)
+
+
+def _phrase(words: list[_Word]) -> bytes:
+    """Words with one space where there was white space."""
+    return b"".join((b" " if word.spaced and n else b"") + word.text for n, word in enumerate(words))
+
+
+def _split_route(words: list[_Word]) -> tuple[bytes | None, list[_Word]]:
+    if words and _is(words[0], b"@"):
+        for n, word in enumerate(words):
+            if _is(word, b":"):
+                return b"".join(w.text for w in words[:n]), words[n + 1 :]
+    return None, words
+
+
+def _split_at(words: list[_Word]) -> tuple[bytes, bytes]:
+    """Local part and domain; the last @ divides them, and white space ends the domain."""
+    last = max((n for n, word in enumerate(words) if _is(word, b"@")), default=None)
+    if last is None:
+        return b"".join(word.text for word in words), b""
+    domain = b""
+    for n in range(last + 1, len(words)):
+        if words[n].spaced and n > last + 1 and _complete(words, n):
+            break
+        domain += words[n].text
+    return b"".join(word.text for word in words[:last]), domain

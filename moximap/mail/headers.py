@@ -1,0 +1,110 @@
+"""Header fields: split, select, unfold, decode (RFC 5322 2.2, RFC 9051 6.4.5.1).
+
+A line without a colon that is no continuation is no field; it is passed over. A lone CR is an
+octet like any other. The patterns use possessive repeats, so that they are linear and need no
+memory on headers of any size.
+"""
+
+import re
+from collections.abc import Iterator
+
+import attrs
+
+from moximap.mail.words import decode as decode
+
+__all__ = ["Field", "decode", "fields", "select", "split", "unfold", "value", "values"]
+
+_FIELD = re.compile(rb"(?m:^)([^:\s]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)\n?+")
+_RAW = re.compile(rb"(?m:^)(([^:\s]++)[ \t]*+:[^\n]*+(?:\n[ \t][^\n]*+)*+\n?+)")
+_fold = re.compile(rb"\r*+\n[ \t]*+").sub
+_blank_end = re.compile(rb"(?:\A|\n)\r?\n\Z").search
+
+# Up to here findall is the quickest; beyond it, its list of all fields would cost too much memory.
+SMALL = 1 << 16
+# What is kept of the content of one field for parsing; BODY[HEADER] always gives all of it.
+LONGEST = 1 << 20
+
+ADDRESS_FIELDS = frozenset([b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc"])
+_MIME_FIELDS = [b"type", b"transfer-encoding", b"id", b"description", b"disposition"]
+_MIME_FIELDS += [b"md5", b"language", b"location"]
+PARSED_FIELDS = ADDRESS_FIELDS | {b"content-" + name for name in _MIME_FIELDS}
+PARSED_FIELDS |= {b"date", b"subject", b"message-id", b"in-reply-to", b"references"}
+
+
+@attrs.frozen
+class Field:
+    """One field: its name as written, all its octets, and where these begin in the header."""
+
+    name: bytes
+    raw: bytes
+    start: int
+
+
+def split(header: bytes) -> list[Field]:
+    """All fields in order, each with its folding and line end."""
+    return [Field(m[2], m[1], m.start()) for m in _RAW.finditer(header)]
+
+
+def _raw_fields(header: bytes) -> Iterator[tuple[bytes, bytes]]:
+    if len(header) <= SMALL:
+        return iter(_RAW.findall(header))
+    return ((m[1], m[2]) for m in _RAW.finditer(header))
+
+
+def select(header: bytes, names: frozenset[bytes], exclude: bool = False) -> bytes:
+    """What BODY[HEADER.FIELDS (names)], or .NOT, gives; names are in lower case.
+
+    The blank line is there unless the header has none ("a message that has no body and no blank
+    line", RFC 9051 6.4.5.1).
+    """
+    found = b"".join([raw for raw, name in _raw_fields(header) if (name.lower() in names) is not exclude])
+    return found + b"\r\n" if _blank_end(header) else found
+
+
+def values(header: bytes, name: bytes) -> list[bytes]:
+    """The unfolded contents of all fields of this name."""
+    name = name.lower()
+    return [unfold(m[2]) for m in _FIELD.finditer(header) if m[1].lower() == name]
+
+
+def value(header: bytes, name: bytes) -> bytes | None:
+    """The unfolded content of the first field of this name."""
+    name = name.lower()
+    for m in _FIELD.finditer(header):
+        if m[1].lower() == name:
+            return unfold(m[2])
+    return None
+
+
+def unfold(content: bytes) -> bytes:
+    """A field's content in one line, without white space around it.
+
+    RFC 5322 2.2.3 removes the line break and keeps the white space after it; one space stands
+    for that white space here, because a tab made by a folding mailer is not part of a subject.
+    """
+    if b"\n" in content:
+        content = _fold(b" ", content)
+    return content.strip(b" \t\r")
+
+
+def fields(header: bytes) -> dict[bytes, bytes]:
+    """The fields that a digest needs: lower-case names to contents that are still folded.
+
+    Of several fields with one name the first counts, except that address lists are joined.
+    """
+    found: dict[bytes, bytes] = {}
+    more: dict[bytes, list[bytes]] = {}
+    if len(header) <= SMALL:
+        pairs: Iterator[tuple[bytes, bytes]] = iter(_FIELD.findall(header))
+    else:
+        pairs = ((m[1], m[2][:LONGEST]) for m in _FIELD.finditer(header))
+    for name, content in pairs:
+        name = name.lower()
+        if name in PARSED_FIELDS:
+            if name not in found:
+                found[name] = content
+            elif name in ADDRESS_FIELDS:
+                more.setdefault(name, [found[name]]).append(content)
+    for name, contents in more.items():
+        found[name] = b",".join(contents)
+    return found

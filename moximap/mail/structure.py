@@ -1,0 +1,231 @@
+"""The MIME structure of a message, with byte offsets (RFC 2045, RFC 2046, RFC 9051 6.4.5.1).
+
+One pass over the message: in headers every line is looked at, in bodies only lines that begin
+with what all open boundaries have in common. What goes deeper than MAX_DEPTH is one opaque part,
+``application/octet-stream``; the part number MAX_PARTS reaches to the end of the message.
+A multipart always has a part: one without any gets an empty ``text/plain``, because some clients
+fail on an empty list.
+"""
+
+import os.path
+import re
+
+import attrs
+
+from moximap.mail import headers, mime
+from moximap.mail.buffers import Data, count_newlines, finder, plain
+from moximap.mail.parts import Part, dump, find, load, walk
+
+__all__ = ["MAX_DEPTH", "MAX_PARTS", "Part", "dump", "find", "load", "parse", "parse_with_fields", "walk"]
+
+MAX_DEPTH = 100
+MAX_PARTS = 10_000
+
+# RFC 2046 5.1.1 allows 70 octets; of a longer one this much is compared.
+LONGEST_BOUNDARY = 200
+
+_header_event = re.compile(rb"\n(?:(\r?\n)|--)").search
+_blank_first = re.compile(rb"\r?\n").match
+
+
+def parse(data: Data) -> Part:
+    """The root part of a whole message."""
+    return _Parser(plain(data)).run()
+
+
+def parse_with_fields(data: Data) -> tuple[Part, dict[bytes, bytes]]:
+    """The root part, and the root header's fields as ``headers.fields`` gives them."""
+    parser = _Parser(plain(data))
+    return parser.run(), parser.root_fields
+
+
+@attrs.define
+class _Open:
+    """A part that is not yet complete, and the boundary that is looked for in it."""
+
+    part: Part
+    digest: bool = False
+    boundary: bytes = b""
+    children: list[Part] = attrs.Factory(list)
+
+
+@attrs.define
+class _Hit:
+    """A boundary line: where the part before it ends, where the next begins."""
+
+    end: int
+    after: int
+    level: int
+    closing: bool
+
+
+class _Parser:
+    def __init__(self, data: Data) -> None:
+        self.data = data
+        self.size = len(data)
+        self.find = finder(data)
+        self.open: list[_Open] = []
+        self.count = 0
+        self.counted: list[Part] = []
+        self.root_fields: dict[bytes, bytes] = {}
+        self.set_boundaries()
+
+    def run(self) -> Part:
+        hit = self.begin(0)
+        while hit is not None:
+            self.close(hit.level + 1, hit.end)
+            if hit.closing:
+                self.open[-1].boundary = b""
+                self.set_boundaries()
+                hit = self.next_boundary(hit.after)
+            else:
+                hit = self.begin(hit.after)
+        root = self.open[0].part
+        self.close(0, self.size)
+        _count_lines(self.data, self.counted)
+        return root
+
+    def begin(self, start: int) -> _Hit | None:
+        """Open the part at an offset and what it begins with; the boundary line that follows."""
+        while True:
+            self.count += 1
+            body, hit = self.header_end(start)
+            part = Part(start, body, body)
+            top = _Open(part)
+            self.open.append(top)
+            self.describe(top)
+            if hit is not None:
+                return hit
+            if top.boundary:
+                self.set_boundaries()
+            if part.type != "message" or part.subtype not in ("rfc822", "global"):
+                return self.next_boundary(body)
+            start = body
+
+    def header_end(self, start: int) -> tuple[int, _Hit | None]:
+        """Where the body begins; and the boundary line that cut the header off, if one did."""
+        if start == 0:
+            match = _blank_first(self.data)
+            if match:
+                return match.end(), None
+        at = max(start - 1, 0)  # the line break before the header counts as the one of its first line
+        while match := _header_event(self.data, at):
+            if match[1]:
+                return match.end(), None
+            hit = self.boundary_at(match.start(), start)
+            if hit is not None:
+                return hit.end, hit
+            at = match.end() - 1
+        return self.size, None
+
+    def next_boundary(self, start: int) -> _Hit | None:
+        if not self.levels:
+            return None
+        needle, at = self.needle, max(start - 1, 0)
+        while (at := self.find(needle, at)) >= 0:
+            hit = self.boundary_at(at, start)
+            if hit is not None:
+                return hit
+            at += 1
+        return None
+
+    def boundary_at(self, at: int, floor: int) -> _Hit | None:
+        """The boundary in the line after the LF at an offset, the longest that fits.
+
+        The beginning of the line decides (RFC 2046 5.1.1: "An exact match of the entire candidate
+        line is not required").
+        """
+        if not self.levels:
+            return None
+        line = bytes(self.data[at + 3 : at + 5 + self.lengths[0]])
+        for length in self.lengths:
+            level = self.levels.get(line[:length])
+            if level is not None:
+                end = at - 1 if at > floor and self.data[at - 1] == 13 else at
+                newline = self.find(b"\n", at + 3)
+                after = newline + 1 if newline >= 0 else self.size
+                closing = line[length : length + 2] == b"--"
+                return _Hit(max(end, floor), after, level, closing)
+        return None
+
+    def set_boundaries(self) -> None:
+        """Gather the boundaries of the open multiparts; of equal ones the innermost counts."""
+        self.levels = {top.boundary: n for n, top in enumerate(self.open) if top.boundary}
+        if self.count >= MAX_PARTS:
+            self.levels = {}
+        self.lengths = sorted({len(boundary) for boundary in self.levels}, reverse=True)
+        self.needle = b"\n--" + (os.path.commonprefix(list(self.levels)) or b"")
+
+    def close(self, level: int, end: int) -> None:
+        """End the open parts from a level on."""
+        had_boundary = False
+        while len(self.open) > level:
+            top = self.open.pop()
+            part = top.part
+            part.end = max(end, part.body)
+            had_boundary = had_boundary or bool(top.boundary)
+            if part.is_multipart and not top.children:
+                top.children.append(Part(part.end, part.end, part.end))
+            part.children = tuple(top.children)
+            if part.type in ("text", "message"):
+                self.counted.append(part)
+            if self.open:
+                self.open[-1].children.append(part)
+        if had_boundary or self.count >= MAX_PARTS:
+            self.set_boundaries()
+
+    def describe(self, top: _Open) -> None:
+        """Read the header of the part just opened."""
+        part = top.part
+        found = headers.fields(bytes(self.data[part.header : part.body]))
+        if len(self.open) == 1:
+            self.root_fields = found
+        if len(self.open) > 1 and self.open[-2].digest:
+            part.type, part.subtype = "message", "rfc822"
+        _describe(part, found)
+        if part.type not in ("multipart", "message"):
+            return
+        if len(self.open) > MAX_DEPTH or self.count >= MAX_PARTS:
+            part.type, part.subtype = "application", "octet-stream"
+        elif part.type == "multipart":
+            top.digest = part.subtype == "digest"
+            top.boundary = (mime.get(part.params, b"boundary") or b"").rstrip()[:LONGEST_BOUNDARY]
+
+
+def _describe(part: Part, found: dict[bytes, bytes]) -> None:
+    if b"content-type" in found:
+        kind = mime.content_type(found[b"content-type"])
+        if kind is not None:
+            part.type, part.subtype, part.params = kind
+    if b"content-transfer-encoding" in found:
+        part.encoding = mime.token(found[b"content-transfer-encoding"]) or "7bit"
+    if b"content-disposition" in found:
+        part.disposition = mime.disposition(found[b"content-disposition"])
+    if b"content-id" in found:
+        part.id = headers.unfold(found[b"content-id"])
+    if b"content-description" in found:
+        part.description = headers.unfold(found[b"content-description"])
+    if b"content-md5" in found:
+        part.md5 = headers.unfold(found[b"content-md5"])
+    if b"content-language" in found:
+        part.language = mime.languages(found[b"content-language"])
+    if b"content-location" in found:
+        part.location = b"".join(found[b"content-location"].split())
+
+
+def _count_lines(data: Data, parts: list[Part]) -> None:
+    """Count LFs once however deep parts are nested: between each two offsets that matter."""
+    if len(parts) == 1:
+        parts[0].lines = count_newlines(data, parts[0].body, parts[0].end)
+        return
+    marks = sorted([(p.body, 1) for p in parts] + [(p.end, -1) for p in parts])
+    before: dict[int, int] = {}
+    total = depth = last = 0
+    for at, step in marks:
+        if depth and at > last:
+            total += count_newlines(data, last, at)
+        before[at] = total
+        depth += step
+        last = at
+    for part in parts:
+        part.lines = before[part.end] - before[part.body]

@@ -1,0 +1,54 @@
+"""The base subject, by which mail is sorted and threaded (RFC 5256 2.1)."""
+
+import re
+
+# A subject is compared by this much of its beginning and end; nobody writes a longer one by hand.
+LONGEST = 2000
+
+_spaces = re.compile(r"[ \t\r\n]+").sub
+_blobs = re.compile(r"(?:\[[^\[\]]*+\][ ]*+)*+").match
+_refwd = re.compile(r"(?:re|fwd?)[ ]*+(?:\[[^\[\]]*+\][ ]*+)?:[ ]*+", re.IGNORECASE).match
+
+
+def base_subject(subject: str) -> str:
+    """The base of a decoded subject, case-folded; equal for a message and its replies."""
+    text = _spaces(" ", subject[:LONGEST]).strip(" ")
+    start, end = 0, len(text)
+    while True:
+        end = _without_trailer(text, start, end)
+        start = _without_leader(text, start, end)
+        inner = text[start : start + 5].lower() == "[fwd:" and text[end - 1 : end] == "]"
+        if not inner or end - start < 6:
+            return text[start:end].casefold()
+        start, end = start + 5, end - 1
+        start = _skip(text, start, end)
+
+
+def _skip(text: str, start: int, end: int) -> int:
+    while start < end and text[start] == " ":
+        start += 1
+    return start
+
+
+def _without_trailer(text: str, start: int, end: int) -> int:
+    while end > start:
+        if text[end - 1] == " ":
+            end -= 1
+        elif end - start >= 5 and text[end - 5 : end].lower() == "(fwd)":
+            end -= 5
+        else:
+            break
+    return end
+
+
+def _without_leader(text: str, start: int, end: int) -> int:
+    """Steps 3 to 5 at once: where no ``re:`` follows a run of blobs, none follows a part of it."""
+    start = _skip(text, start, end)
+    while True:
+        blobs = _blobs(text, start, end)
+        after = blobs.end() if blobs else start
+        refwd = _refwd(text, after, end)
+        if refwd is None:
+            # The last blob stays if nothing would be left.
+            return after if after < end else max(text.rfind("[", start, end), start)
+        start = refwd.end()

@@ -1,0 +1,102 @@
+"""Text of parts: what SEARCH looks into and what a preview is made of (RFC 9051 6.4.4)."""
+
+import re
+from collections.abc import Iterator
+
+from selectolax.lexbor import LexborHTMLParser
+
+from moximap.mail import mime
+from moximap.mail.buffers import Data
+from moximap.mail.charsets import decode_bytes
+from moximap.mail.headers import decode
+from moximap.mail.parts import Part, walk
+from moximap.mail.transfer import decode_transfer
+
+__all__ = ["body_texts", "decode_transfer", "html_text", "part_text", "preview"]
+
+# Octets of one message that a search decodes.
+LIMIT = 64 << 20
+
+PREVIEW_LENGTH = 200
+# A preview is made of the first MiB at most, but nearly always of much less.
+_PREVIEW_STEPS = {"plain": (2 << 10, 1 << 20), "html": (32 << 10, 1 << 20)}
+
+_quoted_lines = re.compile(r"^>[^\n]*+\n?", re.MULTILINE).sub
+
+
+def part_text(part: Part, data: Data, limit: int = LIMIT) -> str:
+    """The text of a ``text/*`` part, of which at most ``limit`` octets are decoded."""
+    content = bytes(data[part.body : min(part.end, part.body + limit)])
+    decoded = decode_transfer(part.encoding, content)
+    text = decode_bytes(content if decoded is None else decoded, mime.get(part.params, b"charset") or b"")
+    return html_text(text) if part.subtype == "html" else text
+
+
+def html_text(html: str) -> str:
+    """The text of an HTML document, without scripts, styles and tags."""
+    tree = LexborHTMLParser(html.replace("\0", ""))
+    for node in tree.css("script, style, noscript, template"):
+        node.decompose()
+    return str(tree.body.text(separator=" ")) if tree.body is not None else ""
+
+
+def body_texts(root: Part, data: Data, limit: int = LIMIT) -> Iterator[str]:
+    """The texts of all text parts and the headers of messages within, in order.
+
+    At most ``limit`` octets of the message are decoded for it.
+    """
+    for part in walk(root):
+        if limit <= 0:
+            return
+        if part.type == "text":
+            yield part_text(part, data, limit)
+            limit -= part.end - part.body
+        elif part.is_message:
+            child = part.children[0]
+            size = min(child.body - child.header, limit)
+            yield decode(bytes(data[child.header : child.header + size]))
+            limit -= size
+
+
+def preview(root: Part, data: Data) -> str:
+    """The first 200 characters of what the message says (RFC 8970).
+
+    Taken from the first plain or HTML text that says anything, not from attachments, messages
+    within and encrypted parts.
+    """
+    for part in _shown(root):
+        if part.type == "text" and part.subtype in ("plain", "html"):
+            text = _beginning(part, data)
+            if text:
+                return text
+    return ""
+
+
+def _shown(root: Part) -> Iterator[Part]:
+    todo = [root]
+    while todo:
+        part = todo.pop()
+        if part.disposition is not None and part.disposition[0].lower() == b"attachment":
+            continue
+        if part.is_multipart and part.subtype != "encrypted":
+            todo.extend(reversed(part.children))
+        yield part
+
+
+def _beginning(part: Part, data: Data) -> str:
+    text = ""
+    for limit in _PREVIEW_STEPS[part.subtype]:
+        text = _squeeze(part_text(part, data, limit))
+        if len(text) == PREVIEW_LENGTH or part.end - part.body <= limit:
+            break
+    return text
+
+
+def _squeeze(text: str) -> str:
+    """Words with single spaces; lines quoted from another message only if there are no others."""
+    own = _quoted_lines("", text) if ">" in text else text
+    return _words(own) or _words(text)
+
+
+def _words(text: str) -> str:
+    return " ".join(text.split())[:PREVIEW_LENGTH]
