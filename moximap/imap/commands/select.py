@@ -1,0 +1,132 @@
+"""SELECT, EXAMINE, CLOSE and UNSELECT (RFC 9051 6.3.2, 6.3.3, 6.4.1, 6.4.2, RFC 3691)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+import attrs
+
+from moximap.imap import encoding
+from moximap.imap.dialect import LOGGED_IN, SELECTED, Capability, Extension, Reply, Spec
+from moximap.imap.dispatch import all_flags
+from moximap.imap.errors import Bad
+from moximap.imap.grammar import Cursor
+from moximap.imap.session import Session
+from moximap.imap.view import View, flags_line
+from moximap.values import DELETED, SEEN, Mailbox
+
+
+class ISelectParameter(Protocol):
+    """A row of the table ``select``: a parameter of SELECT (RFC 4466)."""
+
+    def parse(self, p: Cursor) -> Any:
+        """Its value, behind its name."""
+
+    def apply(self, session: Session, view: View, value: Any) -> Awaitable[None] | None:
+        """After the mailbox is selected, before the tagged OK."""
+
+
+@attrs.frozen
+class Select:
+    """``parameters``: (row, value) in the order in which they came."""
+
+    mailbox: str
+    read_only: bool
+    parameters: tuple[tuple[ISelectParameter, Any], ...] = ()
+
+    async def run(self, session: Session) -> Reply:
+        """A SELECT that fails leaves nothing selected."""
+        _leave(session)
+        assert session.room is not None
+        opened, image = await session.room.open(self.mailbox)
+        view = View(opened.mailbox, image, self.read_only, session.room.flags)
+        session.select(view)
+        _describe(session, view)
+        for row, value in self.parameters:
+            waiting = row.apply(session, view, value)
+            if waiting is not None:
+                await waiting
+        return Reply(f"{'EXAMINE' if self.read_only else 'SELECT'} completed",
+                     b"READ-ONLY" if self.read_only else b"READ-WRITE")
+
+
+def _leave(session: Session) -> None:
+    if session.view is not None:
+        session.unselect()
+        session.write(b"* OK [CLOSED] the previous mailbox is closed\r\n")
+
+
+def _describe(session: Session, view: View) -> None:
+    """The untagged responses of SELECT: rev1 hears of RECENT and UNSEEN, rev2 of the name."""
+    names = session.account.flags.keywords()
+    view.keywords = len(names)
+    permanent = [] if view.read_only else [*all_flags(names), "\\*"]
+    out = [flags_line(all_flags(names)),
+           b"* OK [PERMANENTFLAGS (%b)] flags that are kept\r\n" % encoding.flags(permanent),
+           b"* %d EXISTS\r\n" % len(view.uids)]
+    if not session.rev2:
+        out.append(b"* 0 RECENT\r\n")
+        unseen = view.first(SEEN, True)
+        if unseen is not None:
+            out.append(b"* OK [UNSEEN %d] first message not seen\r\n" % unseen)
+    out += [b"* OK [UIDVALIDITY %d] UIDs are valid\r\n" % view.mailbox.uidvalidity,
+            b"* OK [UIDNEXT %d] predicted next UID\r\n" % view.uidnext]
+    if session.rev2:
+        out.append(list_line(session, view.mailbox))
+    session.write(b"".join(out))
+
+
+def list_line(session: Session, mailbox: Mailbox) -> bytes:
+    """The LIST response that RFC 9051 6.3.2 wants, with the mailbox's uses."""
+    return b'* LIST (%b) "/" %b\r\n' % (encoding.flags(mailbox.uses),
+                                        encoding.mailbox(mailbox.name, session.utf8))
+
+
+@attrs.frozen
+class Close:
+    """``expunge``: CLOSE; without it UNSELECT."""
+
+    expunge: bool
+
+    async def run(self, session: Session) -> None:
+        view = session.selected
+        remove = self.expunge and not view.read_only
+        session.unselect()
+        if remove and any(code & DELETED for code in view.image.flags):
+            await session.change(session.account.expunge, view.mailbox.id)
+
+
+def parse_select(read_only: bool) -> Callable[[Cursor], Select]:
+    def parse(p: Cursor) -> Select:
+        p.sp()
+        mailbox = p.mailbox()
+        parameters = p.list_of(lambda: _parameter(p)) if p.at_sp() else []
+        return Select(mailbox, read_only, tuple(parameters))
+    return parse
+
+
+def _parameter(p: Cursor) -> tuple[ISelectParameter, Any]:
+    name = p.word("SELECT parameter")
+    row = p.dialect.tables["select"].get(name)
+    if row is None:
+        raise Bad(f"unknown SELECT parameter {name.decode()}")
+    return row, row.parse(p)
+
+
+def parse_close(p: Cursor) -> Close:
+    return Close(expunge=True)
+
+
+def parse_unselect(p: Cursor) -> Close:
+    return Close(expunge=False)
+
+
+EXTENSION = Extension(
+    name="SELECT", rfcs=(9051, 3501, 3691, 4466),
+    capabilities=(Capability(b"UNSELECT"),),
+    commands={b"SELECT": Spec(parse_select(False), LOGGED_IN, tells=False),
+              b"EXAMINE": Spec(parse_select(True), LOGGED_IN, tells=False),
+              b"CLOSE": Spec(parse_close, SELECTED, tells=False),
+              b"UNSELECT": Spec(parse_unselect, SELECTED, tells=False)},
+)

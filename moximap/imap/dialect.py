@@ -1,0 +1,157 @@
+"""What a server speaks: a Dialect is a list of Extensions, and an Extension is rows in tables.
+
+Capabilities, dispatch and documentation are read from here.  A module of ``commands/`` that ends in
+``EXTENSION = Extension(...)`` is part of the standard dialect; nothing else names it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol
+
+import attrs
+
+if TYPE_CHECKING:
+    from moximap.imap.framing import Announced, Part
+    from moximap.imap.grammar import Cursor
+    from moximap.imap.session import Session
+
+#: Connection states (RFC 9051 section 3), as bits.
+NOT_AUTHENTICATED = 1
+AUTHENTICATED = 2
+SELECTED = 4
+LOGGED_IN = AUTHENTICATED | SELECTED
+ANY_STATE = NOT_AUTHENTICATED | LOGGED_IN
+
+
+@attrs.frozen
+class Reply:
+    """What a command's tagged OK says; ``code`` is the response code without its brackets."""
+
+    text: str = ""
+    code: bytes | None = None
+
+
+class ICommand(Protocol):
+    """A parsed command: a frozen value."""
+
+    def run(self, session: Session) -> Awaitable[Reply | None] | Reply | None:
+        """Do it; write only the command's own answer.  Refusals are raised."""
+
+
+Admit = Callable[["Session", "list[Part]", "Announced"], Awaitable[None]]
+
+
+@attrs.frozen
+class Spec:
+    """A row of the table of commands.
+
+    ``states``: where it is allowed.  ``may_expunge``: whether expunges may be told before its tagged
+    line (RFC 9051 7.5.1).  ``tells``: whether any changes are.  ``writes``: refused in a mailbox that is
+    selected read-only.  ``admit``: judges a literal before its continuation is sent (it raises a
+    refusal); such a command's literals are messages, and may be spooled to disk.
+    """
+
+    parse: Callable[[Cursor], ICommand]
+    states: int
+    may_expunge: bool = True
+    tells: bool = True
+    writes: bool = False
+    admit: Admit | None = None
+
+
+@attrs.frozen
+class Capability:
+    """A capability, and when it is announced."""
+
+    name: bytes
+    when: Callable[[Session], bool] = lambda session: True
+
+
+def logged_in(session: Session) -> bool:
+    """For Capability.when: after authentication only."""
+    return session.state != NOT_AUTHENTICATED
+
+
+Table = Mapping[bytes, Any]
+
+
+@attrs.frozen
+class Extension:
+    """An RFC, or a family of commands: its name, its RFCs, and its rows in the tables.
+
+    ``enable``: names for ENABLE, with the names that each implies.  ``fetch``, ``search``, ``status``,
+    ``select``, ``list_options`` and ``returns`` are the rows of the tables that the modules fetch, search,
+    status, select, list and search define.  ``response_only``: names in ``capabilities`` come from the module.
+    """
+
+    name: str
+    rfcs: tuple[int, ...]
+    capabilities: tuple[Capability, ...] = ()
+    commands: Mapping[bytes, Spec] = attrs.field(factory=dict)
+    enable: Mapping[bytes, tuple[bytes, ...]] = attrs.field(factory=dict)
+    fetch: Table = attrs.field(factory=dict)
+    search: Table = attrs.field(factory=dict)
+    search_returns: Table = attrs.field(factory=dict)
+    status: Table = attrs.field(factory=dict)
+    select: Table = attrs.field(factory=dict)
+    list_selections: Table = attrs.field(factory=dict)
+    list_returns: Table = attrs.field(factory=dict)
+    create: Table = attrs.field(factory=dict)
+    mechanisms: Table = attrs.field(factory=dict)
+    module: str = ""
+
+
+_TABLES = ("commands", "enable", "fetch", "search", "search_returns", "status", "select",
+           "list_selections", "list_returns", "create", "mechanisms")
+
+
+@attrs.frozen
+class Dialect:
+    """A list of extensions, and their tables merged; two rows of one name are an error."""
+
+    extensions: tuple[Extension, ...]
+    tables: Mapping[str, dict[bytes, Any]] = attrs.field(init=False)
+    commands: Mapping[bytes, Spec] = attrs.field(init=False)
+
+    @tables.default
+    def _tables(self) -> dict[str, dict[bytes, Any]]:
+        return {name: self._merge(name) for name in _TABLES}
+
+    @commands.default
+    def _commands(self) -> Mapping[bytes, Spec]:
+        return self.tables["commands"]
+
+    def _merge(self, table: str) -> dict[bytes, Any]:
+        merged: dict[bytes, Any] = {}
+        for extension in self.extensions:
+            for key, row in getattr(extension, table).items():
+                if key in merged:
+                    raise ValueError(f"{extension.name}: {key!r} is in the table {table} already")
+                merged[key] = row
+        return merged
+
+    def capabilities(self, session: Session) -> bytes:
+        """The capabilities of a session as it is now, IMAP4rev1 first."""
+        names = [c.name for e in self.extensions for c in e.capabilities if c.when(session)]
+        names.sort(key=lambda name: (not name.startswith(b"IMAP4"), name))
+        return b" ".join(names)
+
+
+def discover() -> Iterable[Extension]:
+    """The EXTENSION of every module in ``commands/``, by module name."""
+    from moximap.imap import commands
+
+    for info in pkgutil.iter_modules(commands.__path__, commands.__name__ + "."):
+        extension = getattr(importlib.import_module(info.name), "EXTENSION", None)
+        if extension is not None:
+            yield attrs.evolve(extension, module=info.name)
+
+
+@cache
+def standard() -> Dialect:
+    """The dialect of all modules in ``commands/``."""
+    return Dialect(tuple(discover()))

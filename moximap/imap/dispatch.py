@@ -1,0 +1,191 @@
+"""One command: parse, check, run, catch up, answer (RFC 9051 section 7).
+
+The law of this file: it is the only place that writes tagged lines, and that turns an exception into
+an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from inspect import isawaitable
+
+from twisted.logger import Logger
+
+from moximap.imap import encoding
+from moximap.imap.dialect import NOT_AUTHENTICATED, ICommand, Reply, Spec
+from moximap.imap.errors import Bad, Bye, No, Refusal, refusal
+from moximap.imap.framing import Part
+from moximap.imap.grammar import Cursor
+from moximap.imap.session import Gone, Session
+from moximap.imap.view import StoreAnswer, flags_line
+from moximap.store.errors import StoreError
+from moximap.values import Changes
+
+log = Logger()
+
+
+class NotIMAP(Exception):
+    """A line that is no IMAP command at all: it has no tag."""
+
+
+def start(cursor: Cursor, session: Session) -> tuple[bytes, Spec]:
+    """Tag, then command name; gives the command's upper-case name and its row."""
+    cursor.sp()
+    name = cursor.word("command")
+    spec = session.dialect.commands.get(name)
+    if name == b"UID" and cursor.at_sp():
+        name = b"UID " + cursor.word("command")
+        spec = session.dialect.commands.get(name)
+    if spec is None:
+        raise Bad(f"unknown command {name.decode()}")
+    return name, spec
+
+
+def allowed(session: Session, spec: Spec) -> None:
+    """Refuse a command in a state that it is not for."""
+    if not spec.states & session.state:
+        if spec.states == NOT_AUTHENTICATED:
+            raise No("already authenticated")
+        if session.state == NOT_AUTHENTICATED:
+            raise Bad("log in first")
+        raise Bad("no mailbox is selected")
+    if spec.writes and session.view is not None and session.view.read_only:
+        raise No("the mailbox is selected read-only", b"READ-ONLY")
+
+
+def tag_of(parts: Sequence[Part], session: Session) -> tuple[Cursor, bytes]:
+    """A cursor behind the tag; NotIMAP where there is none."""
+    cursor = Cursor(parts, session.dialect, session.utf8)
+    try:
+        return cursor, cursor.tag()
+    except Bad:
+        raise NotIMAP from None
+
+
+async def answer(session: Session, parts: Sequence[Part], refused: Refusal | None = None) -> None:
+    """Answer one whole command.  ``refused``: why it can't succeed, known before it was whole."""
+    cursor, session.tag = tag_of(parts, session)
+    name = b""
+    spec: Spec | None = None
+    try:
+        name, spec = start(cursor, session)
+        allowed(session, spec)
+        if refused is not None:
+            raise refused
+        command = _parse(spec, cursor)
+        reply = await _run(session, command)
+        await catch_up(session, spec.may_expunge, tells=spec.tells)
+        _tagged(session, b"OK", reply or Reply(), name)
+    except Exception as error:
+        await _failed(session, error, spec)
+
+
+def _parse(spec: Spec, cursor: Cursor) -> ICommand:
+    command = spec.parse(cursor)
+    cursor.end()
+    return command
+
+
+async def _run(session: Session, command: ICommand) -> Reply | None:
+    result = command.run(session)
+    if isawaitable(result):
+        return await result
+    return result
+
+
+async def _failed(session: Session, error: Exception, spec: Spec | None) -> None:
+    """The one place where an exception becomes an answer."""
+    if isinstance(error, Gone):
+        return
+    if isinstance(error, Bye):
+        bye(session, error)
+        return
+    if isinstance(error, StoreError):
+        error = refusal(error)
+    if not isinstance(error, Refusal):
+        log.failure("command failed unexpectedly, tag {tag!r}", tag=session.tag)
+        error = No("the server made a mistake; its log has more", b"SERVERBUG")
+    if spec is not None and isinstance(error, No):
+        await _catch_up_quietly(session, spec)
+    _line(session, session.tag, error.status, error.code, error.text)
+
+
+async def _catch_up_quietly(session: Session, spec: Spec) -> None:
+    """Tell changes before a NO; where even that fails the NO must still go out."""
+    try:
+        await catch_up(session, spec.may_expunge, tells=spec.tells)
+    except Gone:
+        raise
+    except Exception:
+        log.failure("catching up failed, tag {tag!r}", tag=session.tag)
+
+
+def bye(session: Session, error: Bye) -> None:
+    """The last line of a connection."""
+    _line(session, b"*", b"BYE", error.code, error.text)
+    session.out.close()
+
+
+def refuse(session: Session, tag: bytes, error: Refusal) -> None:
+    """Answer a command that will never be whole: its literal is refused."""
+    _line(session, tag, error.status, error.code, error.text)
+
+
+def _tagged(session: Session, status: bytes, reply: Reply, name: bytes) -> None:
+    _line(session, session.tag, status, reply.code, reply.text or f"{name.decode()} completed")
+
+
+def _line(session: Session, tag: bytes, status: bytes, code: bytes | None, text: str) -> None:
+    if code is None:
+        session.write(b"%b %b %b\r\n" % (tag, status, encoding.text(text)))
+    else:
+        session.write(b"%b %b [%b] %b\r\n" % (tag, status, code, encoding.text(text)))
+
+
+# catching up
+
+async def catch_up(session: Session, may_expunge: bool, *, tells: bool = True,
+                   answered: StoreAnswer | None = None) -> None:
+    """Tell the client what changed in the selected mailbox, as far as it may be told now."""
+    view, room = session.view, session.room
+    if view is None or room is None or not tells:
+        return
+    session.site.listen_to_bells()
+    if not room.fresh(view.image):
+        await room.refresh(view.image)
+    if view.up_to_date() and answered is None:
+        return
+    changes = await _changes(session)
+    if session.view is not view:
+        return
+    _tell_keywords(session)
+    told = view.tell(changes, may_expunge, answered)
+    if told:
+        session.write(told)
+
+
+async def _changes(session: Session) -> list[Changes]:
+    """The log from where this view is up to where the image is."""
+    view = session.selected
+    changes = view.image.since(view.told)
+    if changes is not None:
+        return changes
+    older: Changes = await session.call(session.account.changes, view.mailbox.id, view.told)
+    view.image.apply(older)
+    return [older, *(view.image.since(older.modseq) or ())]
+
+
+def _tell_keywords(session: Session) -> None:
+    """New keywords are announced before the first message that has one (RFC 9051 7.3.5)."""
+    view = session.selected
+    names = session.account.flags.keywords()
+    if len(names) != view.keywords:
+        view.keywords = len(names)
+        session.write(flags_line(all_flags(names)))
+
+
+def all_flags(keywords: Sequence[str]) -> list[str]:
+    """System flags, then keywords."""
+    return ["\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft", *keywords]
+
+

@@ -1,0 +1,73 @@
+"""What goes out on one connection, with back-pressure: a push producer that commands can wait for."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IConsumer, IPushProducer, IReactorTime
+from zope.interface import implementer
+
+from moximap.imap.session import Gone
+
+
+@implementer(IPushProducer)
+class Outlet:
+    """``blocked`` is since when the client does not read, in the reactor's seconds, or None.
+
+    ``on_block`` is called when that begins.
+    """
+
+    def __init__(self, clock: IReactorTime, on_block: Callable[[], None]) -> None:
+        self.blocked: float | None = None
+        self._clock = clock
+        self._on_block = on_block
+        self._transport: IConsumer | None = None
+        self._drained: Deferred[None] | None = None
+        self._lost = False
+
+    def attach(self, transport: IConsumer) -> None:
+        """Write to this transport."""
+        self._transport = transport
+        transport.registerProducer(self, True)
+
+    def detach(self) -> None:
+        """A registered producer would keep a TLS connection open for ever."""
+        if self._transport is not None:
+            self._transport.unregisterProducer()
+
+    def lost(self) -> None:
+        """The connection is gone; who waits for it to drain hears of that."""
+        self._lost = True
+        drained, self._drained = self._drained, None
+        if drained is not None:
+            drained.errback(Gone())
+
+    def write(self, data: bytes) -> None:
+        if not self._lost and self._transport is not None:
+            self._transport.write(data)
+
+    def ready(self) -> Awaitable[None]:
+        """Wait until the transport's buffer has room."""
+        if self._lost:
+            raise Gone()
+        if self.blocked is None:
+            return succeed(None)
+        if self._drained is None:
+            self._drained = Deferred()
+        return self._drained
+
+    # IPushProducer
+
+    def pauseProducing(self) -> None:
+        self.blocked = self._clock.seconds()
+        self._on_block()
+
+    def resumeProducing(self) -> None:
+        self.blocked = None
+        drained, self._drained = self._drained, None
+        if drained is not None:
+            drained.callback(None)
+
+    def stopProducing(self) -> None:
+        """The connection ends; connectionLost does the rest."""

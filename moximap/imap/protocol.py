@@ -1,0 +1,383 @@
+"""The bytes of one connection (RFC 9051 section 2.2): lines, literals, timeouts, back-pressure.
+
+The law of this file: it is the only one that sees a transport.  While a command runs, parsing stops,
+but reading goes on, so that a client that goes away is noticed; the transport is paused only when
+more waits than LineReceiver should hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any
+from functools import partial
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IDelayedCall, IHandshakeListener
+from twisted.internet.protocol import Factory, connectionDone
+from twisted.logger import Logger
+from twisted.protocols.basic import LineReceiver
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from moximap.imap import dispatch
+from moximap.imap.dialect import NOT_AUTHENTICATED
+from moximap.imap.errors import Bye, Refusal, TooBig
+from moximap.imap.framing import Announced, Framer
+from moximap.imap.outlet import Outlet
+from moximap.imap.receiving import InMemory, Nowhere, OnDisk, Receiver
+from moximap.imap.session import Gone, Session
+from moximap.imap.site import Site
+
+log = Logger()
+
+#: Octets that may wait while a command runs; above, the transport is paused.
+BACKLOG = 65536
+#: Octets of an unusable non-synchronising literal that are read and thrown away.
+DISCARD = 1000000
+
+
+@implementer(IHandshakeListener)
+class IMAPProtocol(LineReceiver):
+    """One connection.  ``implicit_tls``: the greeting waits for the handshake."""
+
+    transport: Any                # ITLSTransport, IPushProducer and IConsumer: zope.interface has no "and"
+    delimiter = b"\n"             # with the CR taken off: people type into openssl s_client without -crlf
+
+    def __init__(self, site: Site, implicit_tls: bool) -> None:
+        self.MAX_LENGTH = site.limits.line
+        self.site = site
+        self.tls = False
+        self.peer_key: str | None = None
+        self._implicit_tls = implicit_tls
+        self._framer = Framer()
+        self._receiver: Receiver | None = None
+        self._refused: Refusal | None = None
+        self._greeted = self._lost = self._closing = self._tls_next = self._tag_seen = False
+        self._running = False
+        self._stopped_reading = False
+        self._line: Deferred[bytes] | None = None
+        self._timer: IDelayedCall | None = None
+        self._heard = 0.0
+        self._outlet = Outlet(site.reactor, self._look_sooner)
+        self.write = self._outlet.write
+        self.ready = self._outlet.ready
+        self.session = Session(site, self)
+
+    # the connection's life
+
+    def connectionMade(self) -> None:
+        self._outlet.attach(self.transport)
+        self._heard = self.site.reactor.seconds()
+        limits = self.site.limits
+        self._watch(limits.handshake_timeout if self._implicit_tls else limits.login_timeout)
+        if not self._implicit_tls:
+            self._greet()
+
+    def handshakeCompleted(self) -> None:
+        """TLS is there: implicit, so greet; or after STARTTLS."""
+        self.tls = True
+        self.peer_key = self.site.peer_key(self.transport)
+        if not self._greeted:
+            self._greet()
+
+    def _greet(self) -> None:
+        self._greeted = True
+        factory = self.factory
+        assert isinstance(factory, IMAPFactory)
+        if factory.connections > self.site.limits.connections:
+            dispatch.bye(self.session, Bye("too many connections, try again later", b"UNAVAILABLE"))
+            self._finish()
+            return
+        self.write(b"* OK [CAPABILITY %b] moximap ready\r\n" % self.site.dialect.capabilities(self.session))
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._lost = True
+        factory = self.factory
+        assert isinstance(factory, IMAPFactory)
+        factory.connections -= 1
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._receiver is not None:
+            self._receiver.abandon()
+            self._receiver = None
+        line, self._line = self._line, None
+        if line is not None:
+            line.errback(Gone())
+        self._outlet.lost()
+        if not self._running:
+            self.session.end()
+
+    # timeouts
+
+    def _patience(self) -> tuple[float, float]:
+        """Seconds that a client may say nothing, and read nothing."""
+        limits = self.site.limits
+        if self.session.state == NOT_AUTHENTICATED:
+            return limits.login_timeout, limits.login_write_timeout
+        return limits.idle_timeout, limits.write_timeout
+
+    def _watch(self, seconds: float) -> None:
+        self._timer = self.site.reactor.callLater(seconds, self._check)
+
+    def _look_sooner(self) -> None:
+        """The client stopped reading: look when its patience is over, not when it was last due."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._watch(self._patience()[1])
+
+    def _check(self) -> None:
+        """Close a connection whose client neither speaks nor reads; else look again when it is due."""
+        self._timer = None
+        now, (quiet, stuck) = self.site.reactor.seconds(), self._patience()
+        due = self._heard + quiet
+        blocked = self._outlet.blocked
+        if blocked is not None:
+            due = min(due, blocked + stuck)
+        if not self._greeted or self._closing or blocked is not None and now >= blocked + stuck:
+            self.transport.abortConnection()
+        elif now < due or self._running and self._line is None:
+            self._watch(max(due - now, 1.0))
+        else:
+            dispatch.bye(self.session, Bye("inactive for too long"))
+            self._finish()
+
+    # coming in
+
+    def dataReceived(self, data: bytes) -> None:
+        if data:
+            self._heard = self.site.reactor.seconds()
+        super().dataReceived(data)  # type: ignore[no-untyped-call]
+        if self.paused and not self._stopped_reading and len(self._buffer) > BACKLOG:
+            self._stopped_reading = True
+            self.transport.pauseProducing()
+
+    def lineReceived(self, line: bytes) -> None:
+        if self._closing or self._lost:
+            return
+        line = line[:-1] if line.endswith(b"\r") else line
+        if self._line is not None:
+            waiting, self._line = self._line, None
+            self._hold()
+            waiting.callback(line)
+        elif line or self._framer.parts:
+            announced = self._framer.line(line)
+            self._hold()
+            if announced is None:
+                self._run()
+            else:
+                self._spawn(self._announced(announced))
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """A line that never ends: there is no way to find the next one."""
+        if not self._closing:
+            dispatch.bye(self.session, Bye("a line is too long", b"TOOBIG"))
+            self._finish()
+
+    def rawDataReceived(self, data: bytes) -> None:
+        receiver = self._receiver
+        if receiver is None or self._lost:
+            return
+        mine, rest = data[:receiver.missing], data[receiver.missing:]
+        waiting = receiver.take(mine)
+        if waiting is not None:
+            self._hold()
+            waiting.addCallbacks(lambda _: self._received(receiver, rest), self._broken)
+        elif not receiver.missing:
+            self._received(receiver, rest)
+
+    def _received(self, receiver: Receiver, rest: bytes) -> None:
+        """A block or the whole literal is where it belongs."""
+        if self._lost or self._receiver is not receiver:
+            return
+        if receiver.missing:
+            self._resume(rest)
+            return
+        self._receiver = None
+        self._refused = self._refused or receiver.refused
+        literal = receiver.finish()
+        if literal is not None:
+            self._framer.literal(literal)
+        was_held = self.paused
+        self.paused = False
+        self.line_mode = 1
+        if was_held:
+            self._resume(rest)
+        else:
+            self.setLineMode(rest)  # type: ignore[no-untyped-call]
+
+    # pausing and going on
+
+    def _hold(self) -> None:
+        self.paused = True
+
+    def _resume(self, data: bytes = b"") -> None:
+        """Parse on: first ``data``, then what came meanwhile."""
+        if self._lost:
+            return
+        self.paused = False
+        if self._stopped_reading:
+            self._stopped_reading = False
+            self.transport.resumeProducing()
+        if data:
+            self._buffer = data + self._buffer
+        self.dataReceived(b"")
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        Deferred.fromCoroutine(coroutine).addErrback(self._broken)
+
+    def _broken(self, failure: Failure) -> None:
+        if not isinstance(failure.value, Gone):
+            log.failure("connection broken by a server error", failure=failure)
+        if not self._lost:
+            self.transport.abortConnection()
+
+    # literals
+
+    async def _announced(self, announced: Announced) -> None:
+        """Judge a literal; then continue, throw it away, or answer at once."""
+        self._running = True
+        try:
+            receiver = await self._judge(announced)
+        except Bye as error:
+            dispatch.bye(self.session, error)
+            self._finish()
+            return
+        except Refusal as error:
+            self._literal_refused(announced, error)
+            return
+        finally:
+            self._ran()
+        self._begin(receiver, announced)
+
+    async def _judge(self, announced: Announced) -> Receiver:
+        """The receiver for a literal, by the command that it belongs to; refusals are raised."""
+        if self._refused is not None:
+            raise self._refused
+        session, parts = self.session, self._framer.parts
+        try:
+            cursor, _ = dispatch.tag_of([*parts], session)
+        except dispatch.NotIMAP:
+            raise Bye("please try again speaking IMAP") from None
+        _, spec = dispatch.start(cursor, session)
+        dispatch.allowed(session, spec)
+        if spec.admit is not None:
+            await spec.admit(session, [*parts], announced)
+            if announced.size > self.site.limits.memory:
+                return OnDisk(announced, session)
+            return InMemory(announced)
+        limits = self.site.limits
+        count, octets = self._framer.literals()
+        if announced.size > limits.literal or count >= limits.literal_count \
+                or octets + announced.size > limits.literals:
+            raise TooBig("the literal is too big")
+        return InMemory(announced)
+
+    def _begin(self, receiver: Receiver, announced: Announced) -> None:
+        if self._lost:
+            return
+        if announced.sync:
+            self.write(b"+ go ahead\r\n")
+        self._receiver = receiver
+        if not announced.size:                     # raw mode would never hear of it
+            self._received(receiver, b"")
+            return
+        self.line_mode = 0
+        self._resume()
+
+    def _literal_refused(self, announced: Announced, error: Refusal) -> None:
+        if announced.sync:
+            _, tag = dispatch.tag_of([self._framer.parts[0]], self.session)
+            dispatch.refuse(self.session, tag, error)
+            self._framer.take()
+            self._refused = None
+            self._resume()
+        elif announced.size > DISCARD:
+            dispatch.bye(self.session, Bye(error.text, error.code or b"ALERT"))
+            self._finish()
+        else:
+            self._refused = error
+            self._begin(Nowhere(announced, error), announced)
+
+    # commands
+
+    def _run(self) -> None:
+        self._spawn(self._command())
+
+    async def _command(self) -> None:
+        parts = self._framer.take()
+        refused, self._refused = self._refused, None
+        self._running = True
+        try:
+            await dispatch.answer(self.session, parts, refused)
+            self._tag_seen = True
+        except dispatch.NotIMAP:
+            if self._tag_seen:
+                self.write(b"* BAD a command starts with a tag\r\n")
+            else:
+                dispatch.bye(self.session, Bye("please try again speaking IMAP"))
+        finally:
+            self._ran()
+        if self._closing:
+            self._finish()
+        elif not self._lost:
+            if self._tls_next:
+                self._start_tls()
+            self._resume()
+
+    def _ran(self) -> None:
+        """What ran for the session is over; so is the session, if its connection is."""
+        self._running = False
+        if self._lost:
+            self.session.end()
+
+    def _start_tls(self) -> None:
+        """Whatever came in plaintext behind STARTTLS is thrown away (RFC 9051 6.2.1)."""
+        self._tls_next = False
+        self._buffer = b""
+        self._outlet.detach()
+        self.transport.startTLS(self.site.tls)
+        self._outlet.attach(self.transport)
+
+    def _finish(self) -> None:
+        """Close, once what was written is sent."""
+        self._closing = self.paused = True
+        self.session.end()
+        if not self._lost:
+            self._outlet.detach()
+            self.transport.loseConnection()
+
+    # IOutlet, for the session
+
+    def read_line(self) -> Deferred[bytes]:
+        line: Deferred[bytes] = Deferred()
+        if self._lost:
+            line.errback(Gone())
+            return line
+        self._line = line
+        self._resume()
+        return line
+
+    def start_tls(self) -> None:
+        self._tls_next = True
+
+    def close(self) -> None:
+        self._closing = True
+
+
+class IMAPFactory(Factory):
+    """Makes a protocol for each connection of a site.  ``implicit_tls``: behind a TLS listener."""
+
+    noisy = False
+
+    def __init__(self, site: Site, implicit_tls: bool = False) -> None:
+        self.site = site
+        self.connections = 0
+        self.buildProtocol = partial(self._build, implicit_tls)  # type: ignore[method-assign]
+
+    def _build(self, implicit_tls: bool, addr: IAddress | None) -> IMAPProtocol:
+        self.connections += 1
+        protocol = IMAPProtocol(self.site, implicit_tls)
+        protocol.factory = self
+        return protocol
+

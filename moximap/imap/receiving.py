@@ -1,0 +1,126 @@
+"""Literals on their way in: into memory, onto disk, or nowhere."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+
+from moximap.imap.errors import Refusal, refusal
+from moximap.imap.framing import Announced, Literal
+from moximap.imap.session import Session
+from moximap.store.errors import StoreError
+from moximap.store.interfaces import ISpool
+
+#: Octets that are gathered before they are written to disk in one call.
+BLOCK = 262144
+
+
+class Receiver(Protocol):
+    """Takes the octets of one literal."""
+
+    missing: int
+
+    def take(self, data: bytes) -> Deferred[None] | None:
+        """Take octets of the literal, none beyond it; a Deferred where the client must wait."""
+
+    def finish(self) -> Literal | None:
+        """The literal, when nothing is missing; None where it was thrown away."""
+
+    def abandon(self) -> None:
+        """The connection ended inside the literal."""
+
+    refused: Refusal | None
+
+
+class InMemory:
+    """A literal that stays in memory."""
+
+    def __init__(self, announced: Announced) -> None:
+        self._announced = announced
+        self._data = bytearray()
+        self.missing = announced.size
+        self.refused: Refusal | None = None
+
+    def take(self, data: bytes) -> None:
+        self._data += data
+        self.missing -= len(data)
+
+    def finish(self) -> Literal | None:
+        return Literal(bytes(self._data), self._announced.size, self._announced.binary)
+
+    def abandon(self) -> None:
+        self._data.clear()
+
+
+class Nowhere:
+    """A literal that cannot be used: it is read and thrown away."""
+
+    def __init__(self, announced: Announced, refused: Refusal) -> None:
+        self.missing = announced.size
+        self.refused: Refusal | None = refused
+
+    def take(self, data: bytes) -> None:
+        self.missing -= len(data)
+
+    def finish(self) -> Literal | None:
+        return None
+
+    def abandon(self) -> None:
+        """Nothing was kept."""
+
+
+class OnDisk:
+    """A literal that is too large for memory: written in blocks, in a thread, one at a time.
+
+    The client waits while a block is written.
+    """
+
+    def __init__(self, announced: Announced, session: Session) -> None:
+        self._announced = announced
+        self._session = session
+        self._block = bytearray()
+        self._spool: ISpool | None = None
+        self._abandoned = False
+        self._writing = False
+        self.missing = announced.size
+        self.refused: Refusal | None = None
+
+    def take(self, data: bytes) -> Deferred[None] | None:
+        self._block += data
+        self.missing -= len(data)
+        if len(self._block) < BLOCK and self.missing:
+            return None
+        block, self._block = bytes(self._block), bytearray()
+        if self.refused is not None:
+            return None
+        self._writing = True
+        return self._session.call(self._write, block).addCallbacks(self._written, self._failed)
+
+    def finish(self) -> Literal | None:
+        if self.refused is not None or self._spool is None:
+            return None
+        return Literal(self._spool, self._announced.size, self._announced.binary)
+
+    def abandon(self) -> None:
+        self._abandoned = True
+        if self._spool is not None and not self._writing:
+            self._session.call(self._spool.discard)
+
+    def _write(self, block: bytes) -> None:
+        if self._spool is None:
+            self._spool = self._session.account.spool()
+        self._spool.write(block)
+
+    def _written(self, result: None) -> None:
+        self._writing = False
+        if self._abandoned:
+            self.abandon()
+
+    def _failed(self, failure: object) -> None:
+        self._writing = False
+        error = getattr(failure, "value", None)
+        if not isinstance(error, StoreError):
+            raise error or RuntimeError("spooling failed")
+        self.refused = refusal(error)
+        self.abandon()

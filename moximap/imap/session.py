@@ -1,0 +1,154 @@
+"""One connection's state: who is there, what is enabled, which mailbox is selected."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from twisted.internet.defer import Deferred
+
+from moximap.imap.dialect import AUTHENTICATED, NOT_AUTHENTICATED, SELECTED, Dialect
+from moximap.imap.errors import No
+from moximap.imap.view import View
+from moximap.store.interfaces import AccountRecord, IAccount
+from moximap.store.opened import OpenAccount
+from moximap.values import Mailbox, NumSet, Written
+
+if TYPE_CHECKING:
+    from moximap.imap.site import Site
+
+_T = TypeVar("_T")
+_W = TypeVar("_W", bound=Written)
+
+
+class Gone(Exception):
+    """The connection is gone; what was being done for it ends here."""
+
+
+class IOutlet(Protocol):
+    """Where a session's bytes go, and where the lines inside a command come from."""
+
+    tls: bool
+    peer_key: str | None
+
+    def write(self, data: bytes) -> None:
+        """Queue bytes for the client."""
+
+    def ready(self) -> Awaitable[None]:
+        """Wait until the client has read enough that more may be written; raises Gone."""
+
+    def read_line(self) -> Deferred[bytes]:
+        """The next line, inside a command (IDLE, AUTHENTICATE); fails with Gone."""
+
+    def start_tls(self) -> None:
+        """After the tagged line of the running command: TLS."""
+
+    def close(self) -> None:
+        """After the tagged line of the running command: close the connection."""
+
+
+class Session:
+    """``enabled`` has ENABLE names in upper case.  ``saved`` is the search result that "$" names."""
+
+    def __init__(self, site: Site, out: IOutlet) -> None:
+        self.site = site
+        self.out = out
+        self.write = out.write
+        self.state = NOT_AUTHENTICATED
+        self.enabled: set[bytes] = set()
+        self.record: AccountRecord | None = None
+        self.room: OpenAccount | None = None
+        self.view: View | None = None
+        self.saved = NumSet()
+        self.tag = b"*"
+        self.failed_logins = 0
+        self.client_id: dict[str, str | None] = {}
+        self.view_hooks: list[Callable[[View], None]] = []
+        self.account_tells = 0
+
+    # what is enabled
+
+    @property
+    def dialect(self) -> Dialect:
+        return self.site.dialect
+
+    @property
+    def rev2(self) -> bool:
+        return b"IMAP4REV2" in self.enabled
+
+    @property
+    def utf8(self) -> bool:
+        """Mailbox names and strings are UTF-8 in both directions."""
+        return not self.enabled.isdisjoint((b"IMAP4REV2", b"UTF8=ACCEPT"))
+
+    def enable(self, name: bytes) -> None:
+        """Enable a name and what it implies."""
+        for one in (name, *self.dialect.tables["enable"].get(name, ())):
+            self.enabled.add(one)
+        if self.view is not None:
+            self.dress(self.view)
+
+    # the store
+
+    @property
+    def account(self) -> IAccount:
+        """The store of the account; only after login."""
+        assert self.room is not None
+        return self.room.store
+
+    @property
+    def selected(self) -> View:
+        """The view; only in the selected state."""
+        assert self.view is not None
+        return self.view
+
+    def call(self, function: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Deferred[_T]:
+        """Run a blocking function in the pool."""
+        return self.site.pool.call(function, *args, **kwargs)
+
+    def change(self, method: Callable[..., _W], *args: Any, **kwargs: Any) -> Deferred[_W]:
+        """Run a store method that writes; everybody here hears of it."""
+        assert self.room is not None
+        return self.room.write(method, *args, **kwargs)
+
+    # states
+
+    async def login(self, record: AccountRecord) -> None:
+        """The client is the owner of an account."""
+        room = await self.site.accounts.get(record.name)
+        if room.users > self.site.limits.connections_per_account:
+            self.site.accounts.release(room)
+            raise No("too many connections of this account", b"LIMIT")
+        self.room, self.record = room, record
+        self.state = AUTHENTICATED
+
+    def select(self, view: View) -> None:
+        self.view = view
+        self.state = SELECTED
+        self.saved = NumSet()
+        self.dress(view)
+
+    def unselect(self) -> None:
+        """No mailbox is selected any more."""
+        if self.view is not None:
+            assert self.room is not None
+            self.room.unlisten(self)
+            self.room.release(self.view.image)
+            self.view = None
+            self.state = AUTHENTICATED
+            self.saved = NumSet()
+
+    def dress(self, view: View) -> None:
+        """Give the view the forms that extensions have put in place of the usual ones."""
+        for hook in self.view_hooks:
+            hook(view)
+
+    def end(self) -> None:
+        """The connection is over: give back what it held."""
+        self.unselect()
+        if self.room is not None:
+            self.site.accounts.release(self.room)
+            self.room = None
+
+    def is_selected(self, mailbox: Mailbox) -> bool:
+        return self.view is not None and self.view.mailbox.id == mailbox.id

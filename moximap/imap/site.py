@@ -1,0 +1,72 @@
+"""What all connections of a process share: the directory, the pool, the limits, the dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+
+import moximap
+from moximap.identity.authenticator import Authenticator
+from moximap.imap.dialect import Dialect, standard
+from moximap.store.interfaces import IDirectory
+from moximap.store.opened import OpenAccounts
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
+
+_T = TypeVar("_T")
+
+
+class ICall(Protocol):
+    """Something that runs blocking functions elsewhere (a Pool), or at once (in tests)."""
+
+    def call(self, function: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Deferred[_T]: ...
+
+
+@attrs.frozen
+class Limits:
+    """Sizes in octets, times in seconds."""
+
+    line: int = 65536                     # a command line between literals
+    literal: int = 102400                 # one string literal
+    literals: int = 1048576               # all string literals of a command
+    literal_count: int = 1000
+    append: int = 100 * 1024 * 1024       # one message
+    memory: int = 131072                  # a message up to here is received in memory
+    login_timeout: float = 30             # not authenticated: the client says nothing
+    idle_timeout: float = 1800            # authenticated
+    handshake_timeout: float = 60
+    login_write_timeout: float = 30       # the client reads nothing
+    write_timeout: float = 300
+    connections: int = 10000              # in all
+    connections_per_account: int = 128
+    failed_logins: int = 10               # on one connection, then BYE
+
+
+@attrs.define
+class Site:
+    """``tls`` makes the server side of STARTTLS, None where there is no certificate.
+
+    ``listen_to_bells`` takes in what other processes wrote up to now.  ``peer_key`` gives the fingerprint of a TLS transport's client key, None where it has none.
+    """
+
+    directory: IDirectory
+    authenticator: Authenticator
+    pool: ICall
+    reactor: IReactorTime
+    limits: Limits = Limits()
+    tls: IOpenSSLServerConnectionCreator | None = None
+    plaintext_login: bool = False
+    peer_key: Callable[[object], str | None] = lambda transport: None
+    listen_to_bells: Callable[[], None] = lambda: None
+    version: str = moximap.__version__
+    dialect: Dialect = attrs.field(factory=standard)
+    accounts: OpenAccounts = attrs.field()
+
+    @accounts.default
+    def _accounts(self) -> OpenAccounts:
+        return OpenAccounts(self.directory, self.pool.call, self.reactor)

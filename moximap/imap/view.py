@@ -1,0 +1,222 @@
+"""The selected mailbox as the client knows it (RFC 9051 7.4, 7.5.1, RFC 7162).
+
+The law of this file: only the view writes EXISTS, EXPUNGE, VANISHED and the FETCH of changes, and it
+is pure: changes go in, bytes come out.  A view is a list of UIDs and two cursors on the change log:
+``changed``, up to which everything but expunges was told, and ``told`` (at most ``changed``), up to
+which everything was.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+import attrs
+
+from moximap.imap import encoding
+from moximap.imap.errors import Bad
+from moximap.imap.grammar import Sequence_
+from moximap.store.image import Image
+from moximap.values import Changes, Mailbox, NumSet, Stored
+
+
+@attrs.frozen
+class StoreAnswer:
+    """What a STORE of this session did: the view answers it together with everybody's changes."""
+
+    targets: NumSet
+    silent: bool
+    stored: Stored
+
+
+class INumbering(Protocol):
+    """How messages are named to a client: by sequence number, or otherwise (RFC 9586)."""
+
+    word: bytes                  # of the response, FETCH
+
+    def number(self, view: View, uid: int) -> int:
+        """The number of a message that is in the view."""
+
+    def resolve(self, view: View, numbers: Sequence_) -> array[int]:
+        """UIDs for a sequence-set without UID; Bad where it is no such set."""
+
+
+class SequenceNumbers:
+    """Messages are numbered from 1 in the order of their UIDs."""
+
+    word = b"FETCH"
+
+    def number(self, view: View, uid: int) -> int:
+        return bisect_left(view.uids, uid) + 1
+
+    def resolve(self, view: View, numbers: Sequence_) -> array[int]:
+        count = len(view.uids)
+        if not count and all(None in ends for ends in numbers):
+            return array("I")                  # 1:* of an empty mailbox: clients mean nothing bad
+        chosen = NumSet.merge((low or count, high or count) for low, high in numbers)
+        if chosen.ranges[-1][1] > count or not count:
+            raise Bad(f"there is no message {chosen.ranges[-1][1]}: the mailbox has {count}")
+        out = array("I")
+        for low, high in chosen.ranges:
+            out.extend(view.uids[low - 1:high])
+        return out
+
+
+class ExpungeForm(Protocol):
+    """How expunges are told."""
+
+    def __call__(self, view: View, uids: list[int]) -> list[bytes]:
+        """Lines for ascending UIDs that are in the view still."""
+
+
+def expunge_lines(view: View, uids: list[int]) -> list[bytes]:
+    """EXPUNGE, from the last message to the first, so that each number holds."""
+    return [b"* %d EXPUNGE\r\n" % (bisect_left(view.uids, uid) + 1) for uid in reversed(uids)]
+
+
+class View:
+    """``flags`` renders a flag code.  ``modseq``: MODSEQ is told (CONDSTORE); ``all_new``: so are the
+    flags of new messages (QRESYNC)."""
+
+    def __init__(self, mailbox: Mailbox, image: Image, read_only: bool,
+                 flags: Callable[[int], bytes]) -> None:
+        self.mailbox = mailbox
+        self.image = image
+        self.read_only = read_only
+        self.flags = flags
+        self.uids: array[int] = image.uids
+        self.told = self.changed = image.modseq
+        self.uidnext = max(mailbox.uidnext, self.last + 1)
+        self.modseq = False
+        self.all_new = False
+        self.numbering: INumbering = SequenceNumbers()
+        self.expunges: ExpungeForm = expunge_lines
+        self.keywords = 0
+
+    @property
+    def last(self) -> int:
+        """The highest UID, 0 where there is none."""
+        return self.uids[-1] if self.uids else 0
+
+    # numbers of the client to UIDs
+
+    def resolve(self, numbers: Sequence_, uid: bool) -> array[int]:
+        """UIDs in this view that a client's set names, ascending; those that are not there left out."""
+        return self.by_uid(numbers) if uid else self.numbering.resolve(self, numbers)
+
+    def by_uid(self, numbers: Sequence_) -> array[int]:
+        """A set of UIDs, cut down to those that are there; "*" is the highest."""
+        last = self.last
+        if not last:
+            return array("I")
+        return NumSet.merge((last if low is None else low, last if high is None else high)
+                            for low, high in numbers).within(self.uids)
+
+    def has(self, uid: int) -> bool:
+        index = bisect_left(self.uids, uid)
+        return index < len(self.uids) and self.uids[index] == uid
+
+    def up_to_date(self) -> bool:
+        """Everything that the image knows was told."""
+        return self.told == self.image.modseq
+
+    # telling
+
+    def tell(self, changes: Iterable[Changes], may_expunge: bool,
+             answer: StoreAnswer | None = None) -> bytes:
+        """The untagged responses that bring the client up to the image's modseq.
+
+        ``changes``: all of the log after ``told``, oldest first, up to the image's modseq.
+        """
+        rows, gone = self._merge(changes)
+        pending = sorted(uid for uid in gone if self.has(uid))
+        out: list[bytes] = []
+        before = self.uids
+        upto = self.image.modseq
+        if pending and may_expunge:
+            out += self.expunges(self, pending)
+        held = pending if not may_expunge else []
+        new = self._new(rows)
+        self._adopt(pending if may_expunge else [], new, held)
+        if new:
+            out.append(b"* %d EXISTS\r\n" % len(self.uids))
+        out += self._fetches(rows, before[-1] if before else 0, answer)
+        self.changed = upto
+        self.told = min(gone[uid] for uid in held) - 1 if held else upto
+        return b"".join(out)
+
+    def _merge(self, changes: Iterable[Changes]) -> tuple[dict[int, tuple[int, int]], dict[int, int]]:
+        """The last state of each message: uid -> (modseq, flags) not told yet, and uid -> modseq expunged."""
+        rows: dict[int, tuple[int, int]] = {}
+        gone: dict[int, int] = {}
+        for c in changes:
+            rows.update((uid, (m, f)) for uid, m, f in zip(c.uids, c.modseqs, c.flags) if m > self.changed)
+            for uid, m in zip(c.expunged, c.expunged_modseqs):
+                gone[uid] = m
+                rows.pop(uid, None)
+        return rows, gone
+
+    def _new(self, rows: dict[int, tuple[int, int]]) -> list[int]:
+        last = self.last
+        new = sorted(uid for uid in rows if uid > last)
+        if new:
+            self.uidnext = max(self.uidnext, new[-1] + 1)
+        return new
+
+    def _adopt(self, removed: list[int], new: list[int], held: list[int]) -> None:
+        """Make the UIDs those that the client knows after this; the image's own where they are equal."""
+        if not held:
+            self.uids = self.image.uids
+        elif new:
+            self.uids = self.uids + array("I", new)
+
+    def _fetches(self, rows: dict[int, tuple[int, int]], last: int,
+                 answer: StoreAnswer | None) -> list[bytes]:
+        order = sorted((m, uid, f) for uid, (m, f) in rows.items() if uid <= last or self.all_new)
+        if answer is None:
+            return [self.fetch(uid, f, m) for m, uid, f in order]
+        return self._answered(order, answer)
+
+    def _answered(self, order: list[tuple[int, int, int]], answer: StoreAnswer) -> list[bytes]:
+        """Changes, and all targets of our STORE: unchanged ones too; ours not, where it was silent."""
+        out = []
+        ours, foreign = answer.stored.modseq, answer.stored.foreign
+        shown = set()
+        for m, uid, f in order:
+            shown.add(uid)
+            if answer.silent and m == ours and uid in answer.targets and uid not in foreign:
+                if self.modseq:
+                    out.append(b"* %d %b (UID %d MODSEQ (%d))\r\n"
+                               % (self.numbering.number(self, uid), self.numbering.word, uid, m))
+            else:
+                out.append(self.fetch(uid, f, m))
+        rest = answer.stored.modified if answer.silent else answer.targets
+        for uid in rest.within(self.image.uids):
+            if uid not in shown and self.has(uid):
+                index = bisect_left(self.image.uids, uid)
+                out.append(self.fetch(uid, self.image.flags[index], self.image.modseqs[index]))
+        return out
+
+    def fetch(self, uid: int, flags: int, modseq: int) -> bytes:
+        """One message's flags, as they are told unasked."""
+        number = self.numbering.number(self, uid)
+        if self.modseq:
+            return b"* %d %b (UID %d FLAGS (%b) MODSEQ (%d))\r\n" % (
+                number, self.numbering.word, uid, self.flags(flags), modseq)
+        return b"* %d %b (UID %d FLAGS (%b))\r\n" % (number, self.numbering.word, uid, self.flags(flags))
+
+    # for commands that read
+
+    def first(self, mask: int, unset: bool) -> int | None:
+        """The number of the first message whose flag code has (or has not) a bit, or None."""
+        for uid, code in zip(self.image.uids, self.image.flags):
+            if bool(code & mask) != unset and self.has(uid):
+                return bisect_right(self.uids, uid)
+        return None
+
+
+def flags_line(names: Iterable[str]) -> bytes:
+    """The FLAGS response."""
+    return b"* FLAGS (%b)\r\n" % encoding.flags(names)

@@ -1,0 +1,103 @@
+"""A selected mailbox in memory: UIDs, flags and modseqs, one copy for all sessions of a process.
+
+The law of this file: an image is a cache keyed by modseq; only the database is true.  It is touched
+in the reactor thread only.  ``uids`` is replaced, never changed in place, so that views may share it.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections import deque
+
+from moximap.values import Changes
+
+#: How much of the log an image remembers: entries, and messages in all of them.
+JOURNAL_ENTRIES = 256
+JOURNAL_ROWS = 20000
+
+
+class Image:
+    """The messages of one mailbox as of ``modseq``, and the last changes that led there."""
+
+    def __init__(self, snapshot: Changes) -> None:
+        self.mailbox = snapshot.mailbox
+        self.modseq = snapshot.modseq
+        self.uids = snapshot.uids
+        self.flags = snapshot.flags
+        self.modseqs = snapshot.modseqs
+        self.checked = -1
+        self.journal: deque[Changes] = deque()
+        self.floor = snapshot.modseq          # the journal has everything after this
+        self._rows = 0
+
+    def apply(self, changes: Changes) -> bool:
+        """Bring the image up to ``changes.modseq``; False where there is a gap before them."""
+        if changes.modseq <= self.modseq:
+            return True
+        if changes.since > self.modseq:
+            return False
+        if changes.expunged:
+            self._remove(changes)
+        if changes.uids:
+            self._update(changes)
+        self.modseq = changes.modseq
+        self._remember(changes)
+        return True
+
+    def place(self, uid: int) -> int | None:
+        """The index of a UID, or None."""
+        index = bisect_left(self.uids, uid)
+        return index if index < len(self.uids) and self.uids[index] == uid else None
+
+    def since(self, modseq: int) -> list[Changes] | None:
+        """The changes after ``modseq``, oldest first; None where the image does not go back so far."""
+        if modseq < self.floor:
+            return None
+        return [c for c in self.journal if c.modseq > modseq]
+
+    def _remove(self, changes: Changes) -> None:
+        gone = sorted(set(changes.expunged))
+        keep_uids, keep_flags, keep_modseqs = array("I"), array("Q"), array("Q")
+        start = 0
+        for uid in gone:
+            index = bisect_left(self.uids, uid, start)
+            if index < len(self.uids) and self.uids[index] == uid:
+                keep_uids.extend(self.uids[start:index])
+                keep_flags.extend(self.flags[start:index])
+                keep_modseqs.extend(self.modseqs[start:index])
+                start = index + 1
+        self.uids = keep_uids + self.uids[start:]
+        self.flags = keep_flags + self.flags[start:]
+        self.modseqs = keep_modseqs + self.modseqs[start:]
+
+    def _update(self, changes: Changes) -> None:
+        if len(changes.uids) == len(self.uids) and changes.uids == self.uids:
+            self.flags, self.modseqs = changes.flags[:], changes.modseqs[:]
+            return
+        last = self.uids[-1] if self.uids else 0
+        fresh = []
+        for i, uid in enumerate(changes.uids):
+            if uid > last:
+                fresh.append((uid, changes.flags[i], changes.modseqs[i]))
+                continue
+            index = bisect_left(self.uids, uid)
+            if index < len(self.uids) and self.uids[index] == uid:
+                self.flags[index] = changes.flags[i]
+                self.modseqs[index] = changes.modseqs[i]
+        if fresh:
+            self._add(sorted(fresh))
+
+    def _add(self, rows: list[tuple[int, int, int]]) -> None:
+        uids, flags, modseqs = zip(*rows)
+        self.uids = self.uids + array("I", uids)
+        self.flags.extend(flags)
+        self.modseqs.extend(modseqs)
+
+    def _remember(self, changes: Changes) -> None:
+        self.journal.append(changes)
+        self._rows += len(changes.uids) + len(changes.expunged)
+        while len(self.journal) > JOURNAL_ENTRIES or self._rows > JOURNAL_ROWS and len(self.journal) > 1:
+            old = self.journal.popleft()
+            self._rows -= len(old.uids) + len(old.expunged)
+            self.floor = old.modseq

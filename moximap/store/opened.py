@@ -1,0 +1,244 @@
+"""Accounts as this process has them open: shared images, who listens, and what the doorbell said.
+
+The law of this file: everything here is touched in the reactor thread only, and asks the store
+through ``call``.  A write's changes are applied to the images first, then the command answers, then
+others are told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from moximap.store.image import Image
+from moximap.store.interfaces import IAccount, IDirectory
+from moximap.values import Changes, Opened, Written
+
+_T = TypeVar("_T")
+_W = TypeVar("_W", bound=Written)
+Call = Callable[..., Deferred[Any]]
+Listener = Callable[[int | None], None]
+
+#: Images that are kept for mailboxes that nobody has selected, per account.
+SPARE_IMAGES = 8
+#: Seconds after which an account that nobody uses is closed, and flag-only commits are synced.
+LINGER = 60.0
+SYNC_DELAY = 0.8
+
+
+class OpenAccount:
+    """One account: its store, its images, its listeners.  ``users`` counts sessions."""
+
+    def __init__(self, store: IAccount, call: Call, reactor: IReactorTime) -> None:
+        self.store = store
+        self.call = call
+        self.users = 0
+        self.heard = 0
+        self.images: dict[int, Image] = {}
+        self._users_of: dict[int, int] = {}
+        self._refreshing: dict[int, Deferred[None]] = {}
+        self._listeners: dict[object, tuple[int | None, Listener]] = {}
+        self._reactor = reactor
+        self._sync: IDelayedCall | None = None
+        self.on_write: Callable[[str, int], None] = lambda account, modseq: None
+        self.flag_bytes: dict[int, bytes] = {}
+
+    # flags
+
+    def flags(self, code: int) -> bytes:
+        """The names of a flag code, as they go on the wire."""
+        try:
+            return self.flag_bytes[code]
+        except KeyError:
+            rendered = " ".join(self.store.flags.names(code)).encode()
+            self.flag_bytes[code] = rendered
+            return rendered
+
+    # images
+
+    async def open(self, name: str) -> tuple[Opened, Image]:
+        """SELECT: the mailbox and its image, up to date, held until `release`."""
+        start = self.heard
+        known = {id: image.modseq for id, image in self.images.items()}
+        opened: Opened = await self.call(self.store.open, name, known)
+        image = self.images.get(opened.mailbox.id)
+        if image is None:
+            if opened.changes.since:
+                opened = await self.call(self.store.open, name, {})
+            image = self.images[opened.mailbox.id] = Image(opened.changes)
+        elif not image.apply(opened.changes):
+            await self._load(image)
+        image.checked = max(image.checked, start)
+        self._users_of[image.mailbox] = self._users_of.get(image.mailbox, 0) + 1
+        return opened, image
+
+    def release(self, image: Image) -> None:
+        """One session fewer has the mailbox selected."""
+        self._users_of[image.mailbox] -= 1
+        if not self._users_of[image.mailbox]:
+            del self._users_of[image.mailbox]
+            spare = [id for id in self.images if id not in self._users_of]
+            for id in spare[:-SPARE_IMAGES]:
+                del self.images[id]
+            if image.mailbox in self.images:
+                self.images[image.mailbox] = self.images.pop(image.mailbox)      # the youngest spare
+
+    def fresh(self, image: Image) -> bool:
+        """No bell was heard since the start of a query that has finished."""
+        return image.checked == self.heard
+
+    async def refresh(self, image: Image) -> None:
+        """Bring an image up to date with one query, shared by all who wait for it."""
+        while not self.fresh(image):
+            waiting = self._refreshing.get(image.mailbox)
+            if waiting is None:
+                await self._load(image)
+            else:
+                ours: Deferred[None] = Deferred()
+                waiting.chainDeferred(ours)
+                await ours
+
+    async def _load(self, image: Image) -> None:
+        start = self.heard
+        done: Deferred[None] = Deferred()
+        self._refreshing[image.mailbox] = done
+        try:
+            changes: Changes = await self.call(self.store.changes, image.mailbox, image.modseq)
+            image.apply(changes)
+            image.checked = max(image.checked, start)
+        finally:
+            del self._refreshing[image.mailbox]
+            done.callback(None)
+
+    # writing
+
+    def write(self, method: Callable[..., _W], *args: Any, **kwargs: Any) -> Deferred[_W]:
+        """Call a store method that writes, and apply what it did before anyone hears of it.
+
+        It is applied even where the caller stopped waiting.
+        """
+        ours: Deferred[_W] = Deferred()
+        written: Deferred[_W] = self.call(method, *args, **kwargs)
+        written.addCallback(self._applied).addCallbacks(ours.callback, ours.errback)
+        return ours
+
+    def _applied(self, written: _W) -> _W:
+        self.applied(written)
+        return written
+
+    def applied(self, written: Written) -> None:
+        """Take in a write of this process."""
+        for changes in written.changes:
+            image = self.images.get(changes.mailbox)
+            if image is not None and not image.apply(changes):
+                image.checked = -1
+        self._tell({changes.mailbox for changes in written.changes})
+        self.on_write(self.store.name, written.modseq)
+        if self._sync is None:
+            self._sync = self._reactor.callLater(SYNC_DELAY, self._sync_now)
+
+    def _sync_now(self) -> None:
+        self._sync = None
+        self.call(self.store.sync).addErrback(lambda failure: None)
+
+    # listening
+
+    def listen(self, who: object, mailbox: int | None, listener: Listener) -> None:
+        """Call ``listener`` with the mailbox that changed (None: any may have); None: of all of them."""
+        self._listeners[who] = (mailbox, listener)
+
+    def unlisten(self, who: object) -> None:
+        self._listeners.pop(who, None)
+
+    def bell(self) -> None:
+        """Another process wrote: nothing here is fresh."""
+        self.heard += 1
+        for _, listener in list(self._listeners.values()):
+            listener(None)
+
+    def _tell(self, mailboxes: set[int]) -> None:
+        for wanted, listener in list(self._listeners.values()):
+            if wanted is None:
+                for mailbox in mailboxes or {0}:
+                    listener(mailbox)
+            elif wanted in mailboxes:
+                listener(wanted)
+
+    def closing(self) -> None:
+        """Stop the timers; the store is closed by who opened it."""
+        if self._sync is not None:
+            self._sync.cancel()
+            self._sync = None
+
+
+class OpenAccounts:
+    """The accounts that this process has open, by name."""
+
+    def __init__(self, directory: IDirectory, call: Call, reactor: IReactorTime) -> None:
+        self._directory = directory
+        self._call = call
+        self._reactor = reactor
+        self._open: dict[str, OpenAccount] = {}
+        self._opening: dict[str, list[Deferred[OpenAccount]]] = {}
+        self._closing: dict[str, IDelayedCall] = {}
+        self.on_write: Callable[[str, int], None] = lambda account, modseq: None
+
+    async def get(self, name: str) -> OpenAccount:
+        """An open account, with one user more; `release` it."""
+        account = self._open.get(name) or await self._first(name)
+        account.users += 1
+        timer = self._closing.pop(name, None)
+        if timer is not None:
+            timer.cancel()
+        return account
+
+    async def _first(self, name: str) -> OpenAccount:
+        waiting = self._opening.get(name)
+        if waiting is not None:
+            ours: Deferred[OpenAccount] = Deferred()
+            waiting.append(ours)
+            return await ours
+        waiting = self._opening[name] = []
+        try:
+            store: IAccount = await self._call(self._directory.open, name)
+        except Exception as error:
+            for other in self._opening.pop(name):
+                other.errback(error)
+            raise
+        account = self._open[name] = OpenAccount(store, self._call, self._reactor)
+        account.on_write = lambda name, modseq: self.on_write(name, modseq)
+        for other in self._opening.pop(name):
+            other.callback(account)
+        return account
+
+    def release(self, account: OpenAccount) -> None:
+        """One user fewer; an account that nobody used for a while is closed."""
+        account.users -= 1
+        name = account.store.name
+        if not account.users and self._open.get(name) is account:
+            self._closing[name] = self._reactor.callLater(LINGER, self._close, name)
+
+    def bell(self, name: str | None) -> None:
+        """Another process wrote to an account; None: to any."""
+        for key in [name] if name is not None else list(self._open):
+            if key in self._open:
+                self._open[key].bell()
+
+    def close_all(self) -> list[IAccount]:
+        """Forget all accounts, and give their stores to be closed."""
+        for timer in self._closing.values():
+            timer.cancel()
+        self._closing = {}
+        accounts, self._open = list(self._open.values()), {}
+        for account in accounts:
+            account.closing()
+        return [account.store for account in accounts]
+
+    def _close(self, name: str) -> None:
+        del self._closing[name]
+        account = self._open.pop(name)
+        account.closing()
+        self._call(account.store.close).addErrback(lambda failure: None)
