@@ -1,0 +1,144 @@
+"""Listeners: `KIND=ENDPOINT` as the administrator writes it, and the service that listens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Union
+
+import attrs
+from twisted.application.service import Service
+from twisted.internet.defer import (CancelledError, Deferred, FirstError, gatherResults,
+                                    maybeDeferred)
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory, IStreamServerEndpoint
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+_log = Logger()
+#: None where it failed, and was told.
+_Port = Union[IListeningPort, None]
+
+
+class BadListen(ValueError):
+    """A `KIND=ENDPOINT` that cannot be; the text says why."""
+
+
+@attrs.frozen
+class Listen:
+    """What to listen for, and where: ``endpoint`` is any Twisted server endpoint string."""
+
+    kind: str
+    endpoint: str
+
+    @classmethod
+    def parse(cls, text: str, kinds: Iterable[str]) -> Listen:
+        """From `KIND=ENDPOINT`; BadListen."""
+        kind, equals, endpoint = text.partition("=")
+        if not (equals and kind and endpoint):
+            raise BadListen(f"{text!r} is not KIND=ENDPOINT, such as imaps=tcp:993")
+        if kind not in kinds:
+            raise BadListen(f"{kind!r} is none of the kinds of listener: {', '.join(sorted(kinds))}")
+        return cls(kind, endpoint)
+
+    def __str__(self) -> str:
+        return f"{self.kind}={self.endpoint}"
+
+    def on(self, reactor: Any) -> IStreamServerEndpoint:
+        """The endpoint; BadListen.  Nothing listens yet."""
+        try:
+            endpoint: IStreamServerEndpoint = serverFromString(reactor, self.endpoint)
+        except Exception as error:      # each kind of endpoint fails in its own way: plugins too
+            raise BadListen(f"{self}: not an endpoint of Twisted ({_reason(error)})") from error
+        return endpoint
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, CannotListenError) and isinstance(error.socketError, OSError):
+        return error.socketError.strerror or str(error.socketError)
+    return str(error) or type(error).__name__
+
+
+def show_address(address: IAddress) -> str:
+    """An address for people: `127.0.0.1:143`, `[::1]:143`, a path."""
+    host, port = getattr(address, "host", None), getattr(address, "port", None)
+    if host is None or port is None:
+        name = getattr(address, "name", None)
+        return name.decode(errors="replace") if isinstance(name, bytes) else str(address)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+class CannotListen(Exception):
+    """An address that could not be had; one line."""
+
+
+class Listeners(Service):
+    """Listens on all endpoints; what cannot be had stops the program and not only one listener.
+
+    Ports are taken in ``privilegedStartService``, that is while `twistd --uid` is still root.
+    ``ready`` is called once, when all of them are there, with the bound addresses in order.
+    """
+
+    def __init__(self, reactor: Any, listens: Sequence[Listen],
+                 factories: Mapping[str, IProtocolFactory],
+                 ready: Callable[[Sequence[IAddress]], object] = lambda addresses: None) -> None:
+        """``factories``: what speaks on a connection of each kind.  Raises BadListen."""
+        self._reactor = reactor
+        self._todo = [(listen, listen.on(reactor), factories[listen.kind]) for listen in listens]
+        self._ready = ready
+        self._listening: list[Deferred[_Port]] = []
+
+    def privilegedStartService(self) -> None:
+        """Listen.  Raises CannotListen for what fails at once, as nearly everything does."""
+        for listen, endpoint, factory in self._todo:
+            deferred = Deferred.fromCoroutine(_listen(listen, endpoint, factory))
+            self._listening.append(deferred)
+            failed: list[Failure] = []
+            if deferred.called:
+                deferred.addErrback(failed.append)
+            for failure in failed:
+                failure.raiseException()
+        Deferred.fromCoroutine(self._all_ready(self._listening)).addErrback(self._too_late)
+
+    def startService(self) -> None:
+        super().startService()  # type: ignore[no-untyped-call]
+        if not self._listening:
+            self.privilegedStartService()
+
+    async def _all_ready(self, listening: Sequence[Deferred[_Port]]) -> None:
+        ports = await gatherResults(listening, consumeErrors=True)
+        self._ready([port.getHost() for port in ports if port])
+
+    def _too_late(self, failure: Failure) -> None:
+        """An endpoint that took its time has failed, or the service was stopped meanwhile."""
+        error = failure.value.subFailure.value if isinstance(failure.value, FirstError) else failure.value
+        if not isinstance(error, CancelledError):
+            _log.critical("stopping: {error}", error=error)
+            self._reactor.stop()
+
+    def stopService(self) -> Deferred[None]:
+        super().stopService()  # type: ignore[no-untyped-call]
+        listening, self._listening = self._listening, []
+        return Deferred.fromCoroutine(_stop(listening))
+
+
+async def _listen(listen: Listen, endpoint: IStreamServerEndpoint,
+                  factory: IProtocolFactory) -> _Port:
+    try:
+        port = await endpoint.listen(factory)
+    except CancelledError:
+        raise
+    except Exception as error:
+        raise CannotListen(f"cannot listen on {listen}: {_reason(error)}") from error
+    _log.info("listening: {kind} on {address}", kind=listen.kind,
+              address=show_address(port.getHost()))
+    return port
+
+
+async def _stop(listening: Sequence[Deferred[_Port]]) -> None:
+    for deferred in listening:
+        deferred.cancel()
+        with suppress(CancelledError, CannotListen):
+            if port := await deferred:
+                await maybeDeferred(port.stopListening)
