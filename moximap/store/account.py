@@ -1,0 +1,213 @@
+"""One account on disk: mail.db, the files beside it, and the methods of IAccount."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from time import time
+from types import MappingProxyType
+from typing import Final, Literal
+
+import apsw
+from zope.interface import implementer
+
+from moximap.mail import digest
+from moximap.store import (appending, database, erasing, fetching, mailboxes, names, searching,
+                           storing, transfer)
+from moximap.store.checkpointing import Checkpointer
+from moximap.store.checks import Message
+from moximap.store.contents import Files
+from moximap.store.errors import Unavailable
+from moximap.store.flags import Flags, FlagTable
+from moximap.store.interfaces import Column, IAccount, ISpool, NewMessage
+from moximap.store.presence import Presence
+from moximap.store.readers import Readers
+from moximap.store.transaction import Counters, Transaction, present
+from moximap.store.writer import Writer
+from moximap.values import (Appended, Changes, Copied, Created, Listing, Mailbox, NumSet, Opened,
+                            SearchTree, Stored, Written)
+
+SCHEMA: Final = "account"
+DATABASE: Final = "mail.db"
+_NOTHING: Final[Mapping[int, int]] = MappingProxyType({})
+
+
+@implementer(IAccount)
+class Account:
+    """An opening of an account; any thread may call any method.
+
+    ``needs_sync``: a commit of flags is not on the disk yet; somebody should call ``sync`` soon.
+    """
+
+    def __init__(self, home: Path, name: str, checkpointer: Checkpointer | None = None) -> None:
+        self.name = name
+        self.flags = FlagTable()
+        self.needs_sync = False
+        self._path = home / DATABASE
+        self._checkpointer = checkpointer
+        with database.translated():
+            self._presence = Presence(home / "open")
+            try:
+                database.prepare(self._path, SCHEMA)
+                self._files = Files(home, self._presence.token)
+                self._readers = Readers(self._connect_reader, self.flags)
+                self._writer = Writer(self._connect_writer, self.flags, self._committed)
+                self._home = home
+                erasing.clean(home, self._presence, self._connect_reader)
+                self.set_floor(self._modseq())
+            except BaseException:
+                self._presence.leave()
+                raise
+
+    def close(self) -> None:
+        self._readers.close()
+        self._writer.close()
+        if self._checkpointer is not None:
+            self._checkpointer.forget(self._path)
+        self._presence.leave()
+
+    # mailboxes
+
+    def mailboxes(self) -> Listing:
+        with self._readers.snapshot() as snapshot:
+            return snapshot.listing()
+
+    def mailbox(self, name: str) -> Mailbox:
+        with self._readers.snapshot() as snapshot:
+            return snapshot.named(names.canonical(name))
+
+    def mailbox_by_id(self, id: int) -> Mailbox:
+        with self._readers.snapshot() as snapshot:
+            return snapshot.by_id(id)
+
+    def create(self, name: str, uses: Sequence[str] = (), subscribe: bool = True) -> Created:
+        return self._writer.run(lambda t: mailboxes.create(t, name, uses, subscribe))
+
+    def delete(self, name: str) -> Written:
+        return self._writer.run(lambda t: mailboxes.delete(t, name))
+
+    def rename(self, old: str, new: str) -> Created:
+        return self._writer.run(lambda t: mailboxes.rename(t, old, new))
+
+    def subscribe(self, name: str, on: bool) -> Written:
+        return self._writer.run(lambda t: mailboxes.subscribe(t, name, on))
+
+    # reading messages
+
+    def open(self, name: str, known: Mapping[int, int] = _NOTHING) -> Opened:
+        with self._readers.snapshot() as snapshot:
+            return snapshot.opened(names.canonical(name), known)
+
+    def changes(self, mailbox: int, since: int) -> Changes:
+        with self._readers.snapshot() as snapshot:
+            return snapshot.changes(mailbox, since)
+
+    def fetch(self, mailbox: int, uids: NumSet,
+              columns: Sequence[Column]) -> Iterator[tuple[object, ...]]:
+        with self._readers.snapshot() as snapshot:
+            yield from fetching.fetch(snapshot, self._files, mailbox, uids, columns)
+
+    def search(self, mailbox: int, tree: SearchTree, uids: NumSet) -> NumSet:
+        with self._readers.snapshot() as snapshot:
+            connection = snapshot.connection
+            term = searching.compile_tree(tree, searching.Scope(
+                self.flags, int(time()), lambda some: present(connection.execute, mailbox, some)))
+            return NumSet.of(searching.search(
+                connection, mailbox, uids, term,
+                lambda content: Message(connection, self._files, content)))
+
+    # writing messages
+
+    def spool(self) -> ISpool:
+        return self._files.spool()
+
+    def append(self, name: str, messages: Sequence[NewMessage]) -> Appended:
+        prepared = self._files.prepare(messages, int(time()))
+        try:
+            return self._writer.run(lambda t: appending.append(t, name, prepared))
+        except Unavailable:
+            raise                    # perhaps it is committed after all: its files must stay
+        except BaseException:
+            self._files.withdraw(prepared)
+            raise
+
+    def store(self, mailbox: int, uids: NumSet, how: Literal["+", "-", "="], flags: Sequence[str], *,
+              cursor: int = 0, unchangedsince: int | None = None) -> Stored:
+        named = Flags.of(flags)
+        return self._writer.run(
+            lambda t: storing.store(t, mailbox, uids, how, named, cursor, unchangedsince),
+            durable=False)
+
+    def copy(self, mailbox: int, uids: NumSet, target: str) -> Copied:
+        return self._writer.run(lambda t: transfer.copy(t, mailbox, uids, target))
+
+    def move(self, mailbox: int, uids: NumSet, target: str) -> Copied:
+        return self._writer.run(lambda t: transfer.move(t, mailbox, uids, target))
+
+    def expunge(self, mailbox: int, uids: NumSet | None = None) -> Written:
+        return self._writer.run(lambda t: transfer.expunge(t, mailbox, uids))
+
+    # keeping house
+
+    def set_floor(self, modseq: int) -> None:
+        """This opening may still read what was expunged after ``modseq``; at first: after it began."""
+        self._floor = modseq
+        with database.translated():
+            erasing.say_floor(self._presence, modseq)
+
+    def erase(self, floor: int) -> int:
+        with database.translated():
+            floor = erasing.common_floor(self._presence, min(floor, self._floor))
+            return erasing.erase(self._writer, self._home / "large", floor)
+
+    def sync(self) -> None:
+        """The log is opened by its path, never the database: closing that would drop SQLite's locks."""
+        self.needs_sync = False
+        try:
+            descriptor = os.open(f"{self._path}-wal", os.O_RDONLY)
+        except FileNotFoundError:
+            return                           # all of it was copied, and that is synced
+        with database.translated():
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            database.sync_directory(self._home)
+
+    def _modseq(self) -> int:
+        with self._readers.snapshot() as snapshot:
+            return snapshot.modseq
+
+    def _connect_reader(self) -> apsw.Connection:
+        return database.connect(self._path, write=False)
+
+    def _connect_writer(self) -> apsw.Connection:
+        connection = database.connect(self._path, write=True)
+        if self._checkpointer is not None:
+            committed = self._checkpointer.committed
+
+            def hook(connection: apsw.Connection, name: str, pages: int) -> int:
+                committed(self._path, pages)
+                return apsw.SQLITE_OK
+
+            connection.set_wal_hook(hook)
+        return connection
+
+    def _committed(self, durable: bool) -> None:
+        self.needs_sync = not durable
+
+
+def create(home: Path) -> None:
+    """Make the files of a new account in an empty directory."""
+    for name in ("large", "tmp", "open"):
+        (home / name).mkdir(mode=0o700)
+
+    def fill(connection: apsw.Connection) -> None:
+        # Times grow, so an account that is made anew has higher UIDVALIDITYs than the one before.
+        counters = Counters(modseq=0, uidvalidity=int(time()), contents=0, keywordsets=0)
+        connection.execute("INSERT INTO account VALUES (1, 0, 0, 0, 0, ?)", (digest.VERSION,))
+        mailboxes.found(Transaction(connection, counters))
+        counters.write(connection)
+
+    database.create(home / DATABASE, SCHEMA, fill)

@@ -1,0 +1,84 @@
+"""Checkpoints in a side thread: a commit never pays for copying the log into the database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Lock, Thread
+from typing import Final
+
+import apsw
+from twisted.logger import Logger
+
+from moximap.store import database
+
+#: Pages that a log gains before it is copied.
+COPY: Final = (4 << 20) // database.PAGE
+#: Pages of a log from which on writers wait a moment, so that it begins anew.
+RESTART: Final = (32 << 20) // database.PAGE
+_PATIENCE_MS: Final = 200
+
+
+class Checkpointer:
+    """Copies the logs of all accounts of a process; its thread begins with the first that is due."""
+
+    _log = Logger()
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._copied: dict[Path, int] = {}
+        self._due: set[Path] = set()
+        self._queue: SimpleQueue[Path | None] = SimpleQueue()
+        self._thread: Thread | None = None
+
+    def committed(self, path: Path, pages: int) -> None:
+        """A log has so many pages now; those that were copied already still count among them."""
+        copied = self._copied.get(path, 0)
+        if pages < copied:
+            copied = self._copied[path] = 0
+        if pages - copied >= COPY and path not in self._due:
+            self._enqueue(path)
+
+    def forget(self, path: Path) -> None:
+        """The account was closed."""
+        self._copied.pop(path, None)
+
+    def close(self) -> None:
+        """Stop, when what is due is done."""
+        with self._lock:
+            thread, self._thread = self._thread, None
+        if thread is not None:
+            self._queue.put(None)
+            thread.join()
+
+    def _enqueue(self, path: Path) -> None:
+        with self._lock:
+            self._due.add(path)
+            if self._thread is None:
+                self._thread = Thread(target=self._work, name="moximap checkpoints", daemon=True)
+                self._thread.start()
+        self._queue.put(path)
+
+    def _work(self) -> None:
+        while (path := self._queue.get()) is not None:
+            self._due.discard(path)
+            try:
+                self._copied[path] = checkpoint(path)
+            except apsw.Error:
+                self._log.failure("checkpoint of {path} failed", path=str(path))
+
+
+def checkpoint(path: Path) -> int:
+    """Copy a log into its database; how many pages of it are copied now."""
+    connection = database.connect(path, write=True)
+    try:
+        total, copied = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        if total >= RESTART:
+            connection.set_busy_timeout(_PATIENCE_MS)
+            try:
+                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
+            except apsw.BusyError:
+                pass                         # somebody reads or writes for long: the next time
+        return int(copied)
+    finally:
+        connection.close()

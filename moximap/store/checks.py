@@ -1,0 +1,70 @@
+"""SEARCH's tests of text, on one message at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+
+import apsw
+import attrs
+
+from moximap.mail import headers, parts, text
+from moximap.store.contents import Files
+from moximap.values import HeaderHas, TextHas
+
+
+class Message:
+    """One message under test: its header and its text are each read when first asked for."""
+
+    def __init__(self, connection: apsw.Connection, files: Files, content: int) -> None:
+        self._connection = connection
+        self._files = files
+        self._content = content
+
+    @cached_property
+    def head(self) -> bytes:
+        return bytes(self._connection.execute("SELECT head FROM content WHERE id = ?",
+                                              (self._content,)).get)
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """The decoded text of each part, in lower case."""
+        size, header_size, body, file, dumped = self._connection.execute(
+            "SELECT c.size, c.header_size, c.body, c.file, d.parts FROM content c"
+            " JOIN digest d ON d.content = c.id WHERE c.id = ?", (self._content,)).fetchone()
+        data = self._files.content(size, header_size, self.head, body, file).read(0, size)
+        return [found.casefold() for found in text.body_texts(parts.load(dumped), data)]
+
+    @cached_property
+    def header_text(self) -> str:
+        return headers.decode(headers.unfold(self.head)).casefold()
+
+
+Check = Callable[[Message], bool]
+
+
+@attrs.frozen
+class HeaderCheck:
+    name: bytes
+    text: str
+
+    def __call__(self, message: Message) -> bool:
+        values = headers.values(message.head, self.name)
+        return any(self.text in headers.decode(value).casefold() for value in values)
+
+
+@attrs.frozen
+class TextCheck:
+    text: str
+    header: bool
+
+    def __call__(self, message: Message) -> bool:
+        if self.header and self.text in message.header_text:
+            return True
+        return any(self.text in found for found in message.texts)
+
+
+def check_of(tree: HeaderHas | TextHas) -> Check:
+    if isinstance(tree, HeaderHas):
+        return HeaderCheck(tree.name.encode("utf-8", "replace"), tree.text.casefold())
+    return TextCheck(tree.text.casefold(), tree.header)

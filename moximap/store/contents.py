@@ -1,0 +1,215 @@
+"""What messages consist of: small ones in the database, large ones each in a file.
+
+A file's name is made of the token of the account's opening that wrote it and of chance, so that a
+file without a row is known for left over as soon as that opening is gone.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import secrets
+from collections.abc import Sequence
+from contextlib import closing
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+import attrs
+from zope.interface import implementer
+
+from moximap.mail import digest as digests
+from moximap.store.database import sync_directory, translated
+from moximap.store.errors import Cannot, Unavailable
+from moximap.store.flags import Flags
+from moximap.store.interfaces import IContent, ISpool, NewMessage
+from moximap.values import InternalDate
+
+#: Messages of more octets lie in files.
+LARGE: Final = 128 << 10
+
+DIGEST_COLUMNS: Final = ("version", "sent", "sent_time", "envelope", "preview", "body",
+                         "bodystructure", "parts", "subject", "base_subject", "from_key", "to_key",
+                         "cc_key", "from_display", "to_display", "message_id", "refs")
+
+
+@implementer(IContent)
+@attrs.frozen
+class Inline:
+    """A small message, in memory."""
+
+    data: bytes
+    header_size: int
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
+    def read(self, start: int, end: int) -> bytes:
+        return self.data[start:end]
+
+
+@implementer(IContent)
+@attrs.frozen
+class InFile:
+    """A large message, in a file that is opened for each reading."""
+
+    path: Path
+    size: int
+    header_size: int
+
+    def read(self, start: int, end: int) -> bytes:
+        try:
+            with self.path.open("rb", buffering=0) as file:
+                return _pread(file.fileno(), start, min(end, self.size))
+        except OSError as error:
+            raise Unavailable("the message cannot be read") from error
+
+
+def _pread(descriptor: int, start: int, end: int) -> bytes:
+    pieces = []
+    while start < end:
+        piece = os.pread(descriptor, end - start, start)
+        if not piece:
+            raise Unavailable("the message's file is too short")
+        pieces.append(piece)
+        start += len(piece)
+    return b"".join(pieces)
+
+
+@implementer(ISpool)
+class Spool:
+    """A message that is coming in, in a temporary file; removed unless an append takes it."""
+
+    def __init__(self, path: Path) -> None:
+        with translated():
+            self._file = path.open("xb")
+        self.path = path
+        self.size = 0
+
+    def write(self, data: bytes) -> None:
+        with translated():
+            self._file.write(data)
+        self.size += len(data)
+
+    def flush(self) -> None:
+        """Everything that was written is in the file."""
+        with translated():
+            self._file.flush()
+
+    def finish(self) -> None:
+        """Everything that was written is on the disk."""
+        with translated():
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+
+    def discard(self) -> None:
+        self._file.close()
+        self.path.unlink(missing_ok=True)
+
+
+@attrs.frozen
+class Prepared:
+    """A message ready to be inserted: all that can be known of it before the transaction begins."""
+
+    flags: Flags
+    date: InternalDate
+    size: int
+    header_size: int
+    sha256: bytes
+    digest: tuple[object, ...]               # DIGEST_COLUMNS
+    head: bytes
+    body: bytes | None
+    file: str | None = None
+
+
+def digest_columns(data: bytes | mmap.mmap) -> tuple[int, tuple[object, ...]]:
+    """The size of a message's header, and its DIGEST_COLUMNS."""
+    d = digests.digest(data)
+    return d.header_size, (
+        d.version, d.sent, d.sent_time, d.envelope, d.preview, d.body, d.bodystructure, d.parts,
+        d.subject, d.base_subject, d.from_key, d.to_key, d.cc_key, d.from_display, d.to_display,
+        d.message_id, b" ".join(d.references))
+
+
+class Files:
+    """The files of one opening of an account: those that come in, and large messages."""
+
+    def __init__(self, home: Path, token: str) -> None:
+        self._home = home
+        self._token = token
+
+    def spool(self) -> Spool:
+        return Spool(self._home / "tmp" / f"{self._token}.{secrets.token_hex(8)}")
+
+    def content(self, size: int, header_size: int, head: bytes, body: bytes | None,
+                file: str | None) -> IContent:
+        """The content that a row of the table describes."""
+        if file is None:
+            return Inline(head + (body or b""), header_size)
+        return InFile(self._home / "large" / file, size, header_size)
+
+    def prepare(self, messages: Sequence[NewMessage], now: int) -> list[Prepared]:
+        """Read messages, and put large ones in their place; on failure nothing remains of them."""
+        done: list[Prepared] = []
+        try:
+            for message in messages:
+                done.append(self._prepare(message, message.date or InternalDate(now)))
+        except BaseException:
+            self.withdraw(done)
+            raise
+        return done
+
+    def withdraw(self, prepared: Sequence[Prepared]) -> None:
+        """Remove files of messages that are not appended after all."""
+        for message in prepared:
+            if message.file is not None:
+                (self._home / "large" / message.file).unlink(missing_ok=True)
+
+    def _prepare(self, message: NewMessage, date: InternalDate) -> Prepared:
+        flags = Flags.of(message.flags)
+        content = message.content
+        if isinstance(content, bytes):
+            if len(content) <= LARGE:
+                return _inline(content, flags, date)
+            spool = self.spool()
+            try:
+                spool.write(content)
+                return self._in_file(spool, flags, date)
+            finally:
+                spool.discard()
+        if not isinstance(content, Spool):
+            raise Cannot("not a spool of this store")
+        content.flush()
+        if content.size <= LARGE:
+            return _inline(content.path.read_bytes(), flags, date)
+        return self._in_file(content, flags, date)
+
+    def _in_file(self, spool: Spool, flags: Flags, date: InternalDate) -> Prepared:
+        """The file is in its place and durable before the row that names it is written."""
+        spool.finish()
+        with translated(), spool.path.open("rb") as file, \
+                closing(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)) as data:
+            header_size, digest = digest_columns(data)
+            checksum = sha256(data).digest()
+            head = data[:header_size]
+        name = self._place(spool.path)
+        return Prepared(flags, date, spool.size, header_size, checksum, digest, head, None, name)
+
+    def _place(self, path: Path) -> str:
+        name = f"{secrets.token_hex(1)}/{path.name}"
+        target = self._home / "large" / name
+        with translated():
+            if not target.parent.exists():
+                target.parent.mkdir(mode=0o700, exist_ok=True)
+                sync_directory(target.parent.parent)
+            path.rename(target)
+            sync_directory(target.parent)
+        return name
+
+
+def _inline(data: bytes, flags: Flags, date: InternalDate) -> Prepared:
+    header_size, digest = digest_columns(data)
+    return Prepared(flags, date, len(data), header_size, sha256(data).digest(), digest,
+                    data[:header_size], data[header_size:])

@@ -1,0 +1,137 @@
+"""Opening SQLite databases: schema, upgrades, pragmas, and what their failures mean to a caller."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from moximap.store.errors import NoSpace, StoreError, Unavailable
+
+SCHEMAS: Final = Path(__file__).parent / "schema"
+BUSY_MS: Final = 5000
+PAGE: Final = 4096
+#: A log that was reset is cut to this many octets: what a busy minute needs, and no more.
+LOG_LIMIT: Final = 16 << 20
+
+_NO_SPACE = (apsw.FullError,)
+_UNAVAILABLE = (apsw.BusyError, apsw.LockedError, apsw.IOError, apsw.CorruptError, apsw.NotADBError,
+                apsw.CantOpenError, apsw.ReadOnlyError, apsw.PermissionsError)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn failures of the database and the disk into those of moximap.store.errors."""
+    try:
+        yield
+    except (apsw.Error, OSError) as error:
+        failure = translate(error)
+        if failure is None:
+            raise
+        raise failure from error
+
+
+def translate(error: BaseException) -> StoreError | None:
+    """The StoreError for an error of the database or the disk; None if it is a mistake of ours."""
+    if isinstance(error, _NO_SPACE) or is_disk_full(error):
+        return NoSpace("the disk is full")
+    if isinstance(error, apsw.BusyError):
+        return Unavailable("locked by another process for too long")
+    if isinstance(error, _UNAVAILABLE) or isinstance(error, OSError):
+        return Unavailable("the account's data cannot be read or written")
+    return None
+
+
+def is_disk_full(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno in (28, 122)      # ENOSPC, EDQUOT
+
+
+def versions(schema: str) -> list[Path]:
+    """The numbered files of a schema, in order: the first makes it, each other upgrades it."""
+    files = {int(path.stem.rpartition("-")[2]): path for path in SCHEMAS.glob(f"{schema}-*.sql")}
+    return [files[number] for number in sorted(files)]
+
+
+def sync_directory(path: Path) -> None:
+    """Make names in a directory durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def create(path: Path, schema: str, fill: Callable[[apsw.Connection], None] | None = None) -> None:
+    """Build a database in a temporary file, and rename it when it is whole and on the disk."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    os.close(os.open(draft, os.O_CREAT | os.O_EXCL, 0o600))
+    connection = apsw.Connection(str(draft))
+    try:
+        connection.pragma("journal_mode", "wal")
+        connection.pragma("synchronous", "full")
+        connection.execute("BEGIN IMMEDIATE")
+        _upgrade(connection, schema)
+        if fill is not None:
+            fill(connection)
+        connection.execute("COMMIT")
+    finally:
+        connection.close()
+    draft.rename(path)
+    sync_directory(path.parent)
+
+
+def connect(path: Path, *, write: bool) -> apsw.Connection:
+    """A connection to an existing database; to be used by one thread at a time."""
+    flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOMUTEX
+    connection = apsw.Connection(str(path), flags=flags)
+    try:
+        connection.set_busy_timeout(BUSY_MS)
+        connection.wal_autocheckpoint(0)      # it would run inside the call that commits
+        connection.pragma("synchronous", "full")
+        connection.pragma("journal_size_limit", LOG_LIMIT)
+        connection.pragma("cache_size", -4096 if write else -1024)
+        if not write:
+            connection.pragma("query_only", True)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def prepare(path: Path, schema: str) -> None:
+    """Bring an existing database to the newest version; Unavailable where it is newer than we."""
+    connection = connect(path, write=True)
+    try:
+        newest = len(versions(schema))
+        version = int(connection.pragma("user_version"))
+        if version > newest:
+            raise Unavailable(f"{path.name} has version {version}, known is {newest}")
+        if version < newest:
+            _back_up(connection, path.with_name(f"{path.name}.version-{version}"))
+            connection.execute("BEGIN IMMEDIATE")
+            _upgrade(connection, schema)
+            connection.execute("COMMIT")
+    finally:
+        connection.close()
+
+
+def _upgrade(connection: apsw.Connection, schema: str) -> None:
+    """Run what is missing; the version is read inside the transaction, another may have been first."""
+    version = int(connection.pragma("user_version"))
+    for number, script in enumerate(versions(schema), start=1):
+        if number > version:
+            connection.execute(script.read_text(encoding="utf-8"))
+            connection.pragma("user_version", number)
+
+
+def _back_up(connection: apsw.Connection, target: Path) -> None:
+    draft = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
+    os.close(os.open(draft, os.O_CREAT | os.O_EXCL, 0o600))
+    connection.execute("VACUUM INTO ?", (str(draft),))
+    draft.replace(target)
+    sync_directory(target.parent)

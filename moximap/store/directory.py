@@ -1,0 +1,190 @@
+"""directory.db: all accounts, and how they log in."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import unicodedata
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from time import time
+from typing import Final
+from urllib.parse import quote
+
+import apsw
+from zope.interface import implementer
+
+from moximap.store import account, database
+from moximap.store.checkpointing import Checkpointer
+from moximap.store.errors import AccountExists, Cannot, NoSuchAccount, Unavailable
+from moximap.store.interfaces import AccountRecord, IDirectory, Verifier
+
+SCHEMA: Final = "directory"
+DATABASE: Final = "directory.db"
+MAX_NAME: Final = 200
+
+
+@implementer(IDirectory)
+class Directory:
+    """All accounts below a data directory, which is made if it is not there; any thread may call."""
+
+    def __init__(self, path: Path) -> None:
+        self._accounts = path / "accounts"
+        self._lock = Lock()
+        self._checkpointer = Checkpointer()
+        with database.translated():
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._accounts.mkdir(mode=0o700, exist_ok=True)
+            if not (path / DATABASE).exists():
+                database.create(path / DATABASE, SCHEMA)
+            database.prepare(path / DATABASE, SCHEMA)
+            self._connection = database.connect(path / DATABASE, write=True)
+            self._connection.wal_autocheckpoint(1000)
+            self._finish_what_was_cut_off()
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+        self._checkpointer.close()
+
+    def accounts(self) -> tuple[AccountRecord, ...]:
+        with self._read() as connection:
+            rows = connection.execute("SELECT id, name, created, disabled FROM account"
+                                      " WHERE NOT removing ORDER BY folded").fetchall()
+            return tuple(_record(connection, row) for row in rows)
+
+    def account(self, name: str) -> AccountRecord:
+        with self._read() as connection:
+            return _record(connection, _row(connection, name))
+
+    def add(self, name: str, verifiers: Sequence[Verifier] = ()) -> AccountRecord:
+        """The account's files are in their place before its row is committed."""
+        name = clean_name(name)
+        home = self._home(name)
+        with self._write() as connection:
+            if _exists(connection, name):
+                raise AccountExists("an account of that name exists already")
+            connection.execute("INSERT INTO account (name, folded, created) VALUES (?, ?, ?)",
+                               (name, name.casefold(), time()))
+            row = _row(connection, name)
+            _write_verifiers(connection, row[0], verifiers)
+            self._make(home)
+            return _record(connection, row)
+
+    def set_verifiers(self, name: str, verifiers: Sequence[Verifier]) -> None:
+        with self._write() as connection:
+            _write_verifiers(connection, _row(connection, name)[0], verifiers)
+
+    def remove(self, name: str) -> None:
+        """The row is marked first: a removal that is cut off is finished by who opens next."""
+        with self._write() as connection:
+            id = _row(connection, name)[0]
+            connection.execute("UPDATE account SET removing = 1 WHERE id = ?", (id,))
+        with self._write() as connection:
+            self._remove_marked(connection)
+
+    def open(self, name: str) -> account.Account:
+        record = self.account(name)
+        home = self._home(record.name)
+        if not (home / account.DATABASE).exists():
+            raise Unavailable("the account's database is missing")
+        return account.Account(home, record.name, self._checkpointer)
+
+    def _home(self, name: str) -> Path:
+        return self._accounts / directory_name(name)
+
+    def _make(self, home: Path) -> None:
+        """Under the directory's write lock, so nobody else makes or removes the same."""
+        draft = self._accounts / f".new-{secrets.token_hex(8)}"
+        draft.mkdir(mode=0o700)
+        account.create(draft)
+        if home.exists():
+            # It has no row: an addition that was cut off, or somebody's mail.  Who knows?
+            home.rename(self._accounts / f".lost-{home.name}-{secrets.token_hex(8)}")
+        draft.rename(home)
+        database.sync_directory(self._accounts)
+
+    def _finish_what_was_cut_off(self) -> None:
+        if self._connection.execute("SELECT 1 FROM account WHERE removing").fetchone() is not None \
+                or any(self._accounts.glob(".new-*")):
+            with self._write() as connection:
+                self._remove_marked(connection)
+                for draft in self._accounts.glob(".new-*"):
+                    shutil.rmtree(draft)
+
+    def _remove_marked(self, connection: apsw.Connection) -> None:
+        for id, name in connection.execute("SELECT id, name FROM account WHERE removing").fetchall():
+            home = self._home(name)
+            if home.exists():
+                home.rename(self._accounts / f".new-{secrets.token_hex(8)}")
+                database.sync_directory(self._accounts)
+            connection.execute("DELETE FROM verifier WHERE account = ?", (id,))
+            connection.execute("DELETE FROM account WHERE id = ?", (id,))
+        for gone in self._accounts.glob(".new-*"):
+            shutil.rmtree(gone)
+
+    @contextmanager
+    def _read(self) -> Iterator[apsw.Connection]:
+        with self._lock, database.translated():
+            yield self._connection
+
+    @contextmanager
+    def _write(self) -> Iterator[apsw.Connection]:
+        with self._lock, database.translated():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+
+def clean_name(name: str) -> str:
+    """The name in normal form C; Cannot where it can't be an account's."""
+    name = unicodedata.normalize("NFC", name)
+    if any(c == "/" or unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in name):
+        raise Cannot("an account's name has no / and no control characters")
+    if not name or name.strip() != name or len(name.encode()) > MAX_NAME \
+            or len(directory_name(name)) > MAX_NAME:
+        raise Cannot("an account's name is not empty, not too long, and has no space around it")
+    return name
+
+
+def directory_name(name: str) -> str:
+    """The name of an account's directory: the same for names that are the same without case."""
+    quoted = quote(name.casefold(), safe="@+").replace("~", "%7E")
+    return "%2E" + quoted[1:] if quoted.startswith(".") else quoted
+
+
+def _row(connection: apsw.Connection, name: str) -> tuple[int, str, float, str | None]:
+    folded = unicodedata.normalize("NFC", name).casefold()
+    row = connection.execute("SELECT id, name, created, disabled FROM account"
+                             " WHERE folded = ? AND NOT removing", (folded,)).fetchone()
+    if row is None:
+        raise NoSuchAccount("there is no such account")
+    id, name, created, disabled = row
+    return id, name, created, disabled
+
+
+def _exists(connection: apsw.Connection, name: str) -> bool:
+    return connection.execute("SELECT 1 FROM account WHERE folded = ?",
+                              (name.casefold(),)).fetchone() is not None
+
+
+def _record(connection: apsw.Connection, row: tuple[int, str, float, str | None]) -> AccountRecord:
+    id, name, created, disabled = row
+    verifiers = connection.execute(
+        "SELECT mechanism, salt, iterations, stored_key, server_key FROM verifier WHERE account = ?"
+        " ORDER BY mechanism", (id,))
+    return AccountRecord(name, created, disabled, tuple(Verifier(*verifier) for verifier in verifiers))
+
+
+def _write_verifiers(connection: apsw.Connection, id: int, verifiers: Sequence[Verifier]) -> None:
+    connection.execute("DELETE FROM verifier WHERE account = ?", (id,))
+    connection.executemany(
+        "INSERT INTO verifier VALUES (?, ?, ?, ?, ?, ?)",
+        [(id, v.mechanism, v.salt, v.iterations, v.stored_key, v.server_key) for v in verifiers])

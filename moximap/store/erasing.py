@@ -1,0 +1,110 @@
+"""What nobody needs any more goes: contents of expunged messages, old rows of the log, left files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from moximap.store.presence import Presence, is_alive
+from moximap.store.transaction import Transaction
+from moximap.store.writer import Writer
+
+#: Messages in one step: other writers wait for no more than this.
+STEP: Final = 500
+#: Rows of the log that a mailbox keeps in any case.
+KEPT_LOG: Final = 1000
+
+_WIDTH: Final = 20
+
+
+def say_floor(presence: Presence, modseq: int) -> None:
+    """This opening may still read what was expunged after ``modseq``."""
+    presence.say(f"{modseq:0{_WIDTH}d}")
+
+
+def common_floor(presence: Presence, floor: int) -> int:
+    """The least floor of all openings; one that has not said it yet has 0."""
+    for path in presence.others():
+        try:
+            floor = min(floor, int(path.read_bytes() or b"0"))
+        except FileNotFoundError:
+            pass                             # it left between the two calls
+    return floor
+
+
+def erase(writer: Writer, large: Path, floor: int) -> int:
+    """Erase contents of messages expunged at or before ``floor``; how many contents went."""
+    erased = 0
+    while True:
+        rows, contents, files = writer.run(lambda t: _erase_some(t, floor))
+        for name in files:
+            (large / name).unlink(missing_ok=True)
+        erased += contents
+        if rows < STEP:
+            break
+    while writer.run(_trim_one_log):
+        pass
+    return erased
+
+
+def _erase_some(transaction: Transaction, floor: int) -> tuple[int, int, list[str]]:
+    """Rows that let go of their contents, contents that went, and their files."""
+    rows = transaction.execute(
+        "SELECT mailbox, uid, content FROM message INDEXED BY message_gone"
+        " WHERE expunged AND content IS NOT NULL AND modseq <= ? LIMIT ?", (floor, STEP)).fetchall()
+    transaction.executemany("UPDATE message SET content = NULL WHERE mailbox = ? AND uid = ?",
+                            [row[:2] for row in rows])
+    contents, files = 0, []
+    for content in {row[2] for row in rows}:
+        if transaction.execute("SELECT 1 FROM message WHERE content = ?", (content,)).fetchone() is None:
+            contents += 1
+            files += _forget(transaction, content)
+    return len(rows), contents, files
+
+
+def _forget(transaction: Transaction, content: int) -> list[str]:
+    transaction.execute("DELETE FROM digest WHERE content = ?", (content,))
+    rows = transaction.execute("DELETE FROM content WHERE id = ? RETURNING file", (content,)).fetchall()
+    return [name for name, in rows if name is not None]
+
+
+def _trim_one_log(transaction: Transaction) -> bool:
+    """Cut the log of a mailbox for which reading all messages is quicker than reading all of it."""
+    row = transaction.execute(
+        "SELECT id FROM (SELECT mailbox, count(*) AS length FROM log GROUP BY mailbox) JOIN mailbox"
+        " ON id = mailbox WHERE length > 2 * messages + 2 * ? LIMIT 1", (KEPT_LOG,)).fetchone()
+    if row is None:
+        return False
+    cut = transaction.execute("SELECT modseq FROM log WHERE mailbox = ? ORDER BY modseq DESC"
+                              " LIMIT 1 OFFSET ?", (row[0], KEPT_LOG)).get
+    transaction.execute("DELETE FROM log WHERE mailbox = ? AND modseq <= ?", (row[0], cut))
+    transaction.execute("UPDATE mailbox SET logfloor = max(logfloor, ?) WHERE id = ?", (cut, row[0]))
+    return True
+
+
+def clean(home: Path, presence: Presence, connect: Callable[[], apsw.Connection]) -> None:
+    """Remove files that killed openings left; looks only if there was one."""
+    if presence.dead():
+        for path in list(orphans(home, connect)):
+            path.unlink(missing_ok=True)
+        presence.bury()
+
+
+def orphans(home: Path, connect: Callable[[], apsw.Connection]) -> Iterator[Path]:
+    """Files that no row names, and whose writer is gone."""
+    large = [path for path in (home / "large").glob("*/*") if not _is_at_work(home, path)]
+    connection = connect()
+    try:
+        rows = connection.execute("SELECT file FROM content WHERE file IS NOT NULL") if large else ()
+        named = {name for name, in rows}
+    finally:
+        connection.close()
+    yield from (path for path in large if f"{path.parent.name}/{path.name}" not in named)
+    yield from (path for path in (home / "tmp").iterdir() if not _is_at_work(home, path))
+
+
+def _is_at_work(home: Path, path: Path) -> bool:
+    return is_alive(home / "open" / path.name.partition(".")[0])

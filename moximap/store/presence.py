@@ -1,0 +1,97 @@
+"""Who is there: a locked file for each opening of something, which a killed process cannot leave locked.
+
+Used by accounts (what may still be read) and by the doorbell (who listens).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+
+class Presence:
+    """This opening's file in a directory: named by its token, locked as long as we live."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.token = ""
+        self._descriptor = self._enter()
+
+    def say(self, text: str) -> None:
+        """Let the others read a short text, of one length."""
+        os.pwrite(self._descriptor, text.encode(), 0)
+
+    def leave(self) -> None:
+        """Remove the file; harmless when done already."""
+        if self._descriptor >= 0:
+            (self._directory / self.token).unlink(missing_ok=True)
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def others(self) -> Iterator[Path]:
+        """Files of the other openings that live."""
+        for path in self._directory.iterdir():
+            if path.name != self.token and path.suffix == "" and is_alive(path):
+                yield path
+
+    def dead(self) -> bool:
+        """Whether there are files whose owners are gone."""
+        return any(not is_alive(path) for path in self._directory.iterdir()
+                   if path.name != self.token and path.suffix == "")
+
+    def bury(self) -> list[str]:
+        """Remove files whose owners are gone; their tokens.
+
+        The file goes while its lock is held: an opening that has just made it finds out, below.
+        """
+        gone = []
+        for path in self._directory.iterdir():
+            if path.name != self.token and path.suffix == "" and _remove_if_dead(path):
+                gone.append(path.name)
+        return gone
+
+    def _enter(self) -> int:
+        while True:
+            self.token = f"{os.getpid()}-{secrets.token_hex(8)}"
+            path = self._directory / self.token
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            if _lock(descriptor) and path.exists():
+                return descriptor
+            os.close(descriptor)          # taken for dead between the two calls
+
+
+def is_alive(path: Path) -> bool:
+    """Whether the opening whose file this is still lives."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        return not _lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove_if_dead(path: Path) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        if not _lock(descriptor):
+            return False
+        path.unlink(missing_ok=True)
+        return True
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

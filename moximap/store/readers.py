@@ -1,0 +1,137 @@
+"""The read side of an account: a few connections, and one snapshot for each call."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock
+from typing import Final
+
+import apsw
+import attrs
+
+from moximap.store.database import translated
+from moximap.store.errors import NoSuchMailbox, Unavailable
+from moximap.store.flags import FlagTable
+from moximap.store.transaction import MAILBOX_COLUMNS, load_mailbox
+from moximap.values import Changes, Listing, Mailbox, Opened
+
+#: Connections that are kept; more are opened while more are busy at once.
+KEPT: Final = 2
+
+_WHOLE = ("SELECT uid, flags, modseq FROM message WHERE mailbox = ? AND NOT expunged ORDER BY uid")
+_LOGGED = ("SELECT m.uid, m.flags, m.modseq, m.expunged FROM log CROSS JOIN message m"
+           " ON m.mailbox = log.mailbox AND m.uid BETWEEN log.lo AND log.hi AND m.modseq = log.modseq"
+           " WHERE log.mailbox = ? AND log.modseq > ? ORDER BY log.modseq, log.lo, m.uid")
+_SCANNED = ("SELECT uid, flags, modseq, expunged FROM message WHERE mailbox = ? AND modseq > ?"
+            " ORDER BY modseq, uid")
+
+
+@attrs.frozen
+class Snapshot:
+    """One read transaction: everything it is asked is of one moment, whose modseq it knows."""
+
+    connection: apsw.Connection
+    modseq: int
+
+    def listing(self) -> Listing:
+        rows = self.connection.execute(f"SELECT {MAILBOX_COLUMNS} FROM mailbox WHERE NOT removed"
+                                       " ORDER BY name")
+        mailboxes = tuple(load_mailbox(row) for row in rows)
+        names = self.connection.execute("SELECT name FROM subscription")
+        return Listing(mailboxes, frozenset(name for name, in names), self.modseq)
+
+    def named(self, name: str) -> Mailbox:
+        return self._mailbox("name = ? AND NOT removed", name)
+
+    def by_id(self, id: int) -> Mailbox:
+        return self._mailbox("id = ? AND NOT removed", id)
+
+    def _mailbox(self, condition: str, value: object) -> Mailbox:
+        row = self.connection.execute(f"SELECT {MAILBOX_COLUMNS} FROM mailbox WHERE {condition}",
+                                      (value,)).fetchone()
+        if row is None:
+            raise NoSuchMailbox("there is no such mailbox")
+        return load_mailbox(row)
+
+    def opened(self, name: str, known: dict[int, int]) -> Opened:
+        mailbox = self.named(name)
+        return Opened(mailbox, self.changes(mailbox.id, known.get(mailbox.id, 0)))
+
+    def changes(self, mailbox: int, since: int) -> Changes:
+        """Of a mailbox that is or was; NoSuchMailbox if it never was."""
+        row = self.connection.execute("SELECT modseq, logfloor FROM mailbox WHERE id = ?",
+                                      (mailbox,)).fetchone()
+        if row is None:
+            raise NoSuchMailbox("there is no such mailbox")
+        if not since:
+            return self._whole(mailbox)
+        if since >= row[0]:
+            rows: list[tuple[int, int, int, int]] = []
+        else:
+            statement = _LOGGED if since >= row[1] else _SCANNED
+            rows = self.connection.execute(statement, (mailbox, since)).fetchall()
+        return self._difference(mailbox, since, rows)
+
+    def _whole(self, mailbox: int) -> Changes:
+        rows = self.connection.execute(_WHOLE, (mailbox,)).fetchall()
+        uids, flags, modseqs = zip(*rows) if rows else ((), (), ())
+        return Changes(mailbox, 0, self.modseq, array("I", uids), array("Q", flags),
+                       array("Q", modseqs))
+
+    def _difference(self, mailbox: int, since: int, rows: list[tuple[int, int, int, int]]) -> Changes:
+        live = [row for row in rows if not row[3]]
+        gone = [row for row in rows if row[3]]
+        return Changes(mailbox, since, self.modseq,
+                       array("I", [row[0] for row in live]), array("Q", [row[1] for row in live]),
+                       array("Q", [row[2] for row in live]),
+                       array("I", [row[0] for row in gone]), array("Q", [row[2] for row in gone]))
+
+
+class Readers:
+    """Connections that only read; each is used by one thread at a time."""
+
+    def __init__(self, connect: Callable[[], apsw.Connection], flags: FlagTable) -> None:
+        self._connect = connect
+        self._flags = flags
+        self._lock = Lock()
+        self._idle: list[apsw.Connection] = []
+        self._closed = False
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """A snapshot; the FlagTable knows every flag code that is in it."""
+        with translated():
+            connection = self._take()
+            try:
+                connection.execute("BEGIN")
+                modseq, sets = connection.execute("SELECT modseq, keywordsets FROM account").fetchone()
+                self._flags.catch_up(connection, sets)
+                yield Snapshot(connection, modseq)
+            finally:
+                self._give_back(connection)
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def _take(self) -> apsw.Connection:
+        with self._lock:
+            if self._closed:
+                raise Unavailable("the account was closed")
+            if self._idle:
+                return self._idle.pop()
+        return self._connect()
+
+    def _give_back(self, connection: apsw.Connection) -> None:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        with self._lock:
+            if not self._closed and len(self._idle) < KEPT:
+                self._idle.append(connection)
+                return
+        connection.close()

@@ -1,0 +1,90 @@
+"""STORE: flags of messages change in bulk, inside the transaction that judges who is first."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final, Literal
+
+from moximap.store.flags import Flags
+from moximap.store.transaction import Bindings, Tally, Transaction, pieces
+from moximap.values import DELETED, SEEN, Mailbox, NumSet, Stored
+
+#: Distinct flag codes that one UPDATE maps.
+_AT_ONCE: Final = 200
+
+Row = tuple[int, int, int, int]              # uid, flag code, size, modseq
+
+
+def store(transaction: Transaction, mailbox: int, uids: NumSet, how: Literal["+", "-", "="],
+          flags: Flags, cursor: int, unchangedsince: int | None) -> Stored:
+    box = transaction.need_id(mailbox)
+    conditions = pieces(transaction.execute, mailbox, uids)
+    rows = _targets(transaction, mailbox, conditions)
+    foreign = NumSet.of(row[0] for row in rows if row[3] > cursor) if box.modseq > cursor else NumSet()
+    modified = NumSet()
+    if unchangedsince is not None:
+        modified = NumSet.of(row[0] for row in rows if row[3] > unchangedsince)
+        rows = [row for row in rows if row[3] <= unchangedsince]
+        conditions = [(f"{clause} AND modseq <= ?", (*bindings, unchangedsince))
+                      for clause, bindings in conditions]
+    becomes = transaction.flags.changed(Counter([row[1] for row in rows]), how, flags)
+    rows = [row for row in rows if row[1] in becomes]
+    if not rows:
+        return Stored(transaction.counters.modseq, (), foreign, modified)
+    _update(transaction, mailbox, conditions, becomes)
+    return _written(transaction, box, rows, becomes, foreign, modified)
+
+
+def _targets(transaction: Transaction, mailbox: int,
+             conditions: Iterable[tuple[str, Bindings]]) -> list[Row]:
+    rows: list[Row] = []
+    for clause, bindings in conditions:
+        rows += transaction.execute(
+            "SELECT uid, flags, size, modseq FROM message WHERE mailbox = ? AND NOT expunged"
+            f" AND {clause} ORDER BY uid", (mailbox, *bindings)).fetchall()
+    return rows
+
+
+def _update(transaction: Transaction, mailbox: int, conditions: list[tuple[str, Bindings]],
+            becomes: dict[int, int]) -> None:
+    """One bulk UPDATE for each range: old codes to new ones.
+
+    A code that is new for some and old for others is not mapped twice: a row that was written has
+    this operation's modseq.
+    """
+    pairs = list(becomes.items())
+    for start in range(0, len(pairs), _AT_ONCE):
+        some = pairs[start:start + _AT_ONCE]
+        marks = ", ".join("?" * len(some))
+        new = "CASE flags" + " WHEN ? THEN ?" * len(some) + " END"
+        for clause, bindings in conditions:
+            transaction.execute(
+                f"UPDATE message SET flags = {new}, modseq = ? WHERE mailbox = ? AND NOT expunged"
+                f" AND {clause} AND flags IN ({marks}) AND modseq < ?",
+                (*(code for pair in some for code in pair), transaction.modseq, mailbox, *bindings,
+                 *(old for old, _ in some), transaction.modseq))
+
+
+def _written(transaction: Transaction, box: Mailbox, rows: list[Row], becomes: dict[int, int],
+             foreign: NumSet, modified: NumSet) -> Stored:
+    uids = array("I", [row[0] for row in rows])
+    transaction.log(box.id, uids)
+    transaction.touch(box.id, _difference(rows, becomes))
+    codes = array("Q", [becomes[row[1]] for row in rows])
+    return Stored(transaction.modseq, (transaction.changed(box, uids, codes),), foreign, modified)
+
+
+def _difference(rows: list[Row], becomes: dict[int, int]) -> Tally:
+    """What the counters change by; sizes are looked at only where \\Deleted changed."""
+    tally = Tally()
+    counts = Counter([row[1] for row in rows])
+    for old, count in counts.items():
+        new = becomes[old]
+        tally.unseen += count * (bool(old & SEEN) - bool(new & SEEN))
+        sign = bool(new & DELETED) - bool(old & DELETED)
+        tally.deleted += count * sign
+        if sign:
+            tally.deleted_size += sign * sum(row[2] for row in rows if row[1] == old)
+    return tally

@@ -1,0 +1,195 @@
+"""One write operation inside a transaction: its modseq, its rows in the log, its counters."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+import apsw
+import attrs
+
+from moximap.store.errors import Cannot, NoSuchMailbox
+from moximap.store.flags import Interner
+from moximap.values import DELETED, MAX_UID, SEEN, Changes, Mailbox, NumSet
+
+#: UIDs that were not touched and that a run in the log may bridge: cheaper to look at than a row.
+BRIDGE: Final = 16
+#: Ranges that are asked for one by one; a set of more is looked up first.
+FEW: Final = 64
+
+MAILBOX_COLUMNS: Final = ("id, name, parent, uidvalidity, uidnext, modseq, createseq, uses, "
+                          "messages, unseen, deleted, size, deleted_size")
+
+Bindings = tuple[object, ...]
+
+
+def load_mailbox(row: Sequence[object]) -> Mailbox:
+    """The value of a row of MAILBOX_COLUMNS."""
+    return Mailbox(*row[:7], tuple(str(row[7]).split()), *row[8:])  # type: ignore[arg-type]
+
+
+@attrs.define
+class Counters:
+    """The account's row: last numbers given out."""
+
+    modseq: int
+    uidvalidity: int
+    contents: int
+    keywordsets: int
+
+    @classmethod
+    def read(cls, connection: apsw.Connection) -> Counters:
+        return cls(*connection.execute(
+            "SELECT modseq, uidvalidity, contents, keywordsets FROM account").fetchone())
+
+    def write(self, connection: apsw.Connection) -> None:
+        connection.execute(
+            "UPDATE account SET modseq = ?, uidvalidity = ?, contents = ?, keywordsets = ?",
+            (self.modseq, self.uidvalidity, self.contents, self.keywordsets))
+
+
+@attrs.define
+class Tally:
+    """What a mailbox's counters change by."""
+
+    messages: int = 0
+    unseen: int = 0
+    deleted: int = 0
+    size: int = 0
+    deleted_size: int = 0
+
+    def count(self, rows: Iterable[tuple[int, int]], sign: int = 1) -> Tally:
+        """Add messages, given as (flag code, size), or with ``sign`` -1 take them off."""
+        messages = unseen = deleted = size = deleted_size = 0
+        for code, octets in rows:
+            messages += 1
+            size += octets
+            if not code & SEEN:
+                unseen += 1
+            if code & DELETED:
+                deleted += 1
+                deleted_size += octets
+        self.messages += sign * messages
+        self.unseen += sign * unseen
+        self.deleted += sign * deleted
+        self.size += sign * size
+        self.deleted_size += sign * deleted_size
+        return self
+
+
+class Transaction:
+    """What an operation works with; ``execute`` is the connection's.
+
+    An operation that fails leaves nothing behind, and may be run again from the start.
+    """
+
+    def __init__(self, connection: apsw.Connection, counters: Counters) -> None:
+        self.execute = connection.execute
+        self.executemany = connection.executemany
+        self.counters = counters
+        self.flags = Interner(connection, counters.keywordsets)
+        self._modseq = 0
+
+    @property
+    def modseq(self) -> int:
+        """The modseq of this operation, taken when it is first asked for."""
+        if not self._modseq:
+            self.counters.modseq += 1
+            self._modseq = self.counters.modseq
+        return self._modseq
+
+    def finish(self) -> None:
+        self.counters.keywordsets = self.flags.last
+
+    def next_uidvalidity(self) -> int:
+        self.counters.uidvalidity += 1
+        return self.counters.uidvalidity
+
+    def next_content(self) -> int:
+        self.counters.contents += 1
+        return self.counters.contents
+
+    def find(self, name: str) -> Mailbox | None:
+        """The mailbox of that canonical name."""
+        row = self.execute(f"SELECT {MAILBOX_COLUMNS} FROM mailbox WHERE name = ? AND NOT removed",
+                           (name,)).fetchone()
+        return None if row is None else load_mailbox(row)
+
+    def need(self, name: str) -> Mailbox:
+        mailbox = self.find(name)
+        if mailbox is None:
+            raise NoSuchMailbox("there is no such mailbox")
+        return mailbox
+
+    def need_id(self, id: int) -> Mailbox:
+        row = self.execute(f"SELECT {MAILBOX_COLUMNS} FROM mailbox WHERE id = ? AND NOT removed",
+                           (id,)).fetchone()
+        if row is None:
+            raise NoSuchMailbox("the mailbox was removed")
+        return load_mailbox(row)
+
+    def new_uids(self, mailbox: Mailbox, count: int) -> range:
+        if mailbox.uidnext + count > MAX_UID:
+            raise Cannot("the mailbox has given out all UIDs")
+        return range(mailbox.uidnext, mailbox.uidnext + count)
+
+    def touch(self, mailbox: int, tally: Tally, new: int = 0) -> None:
+        """Move a mailbox's counters, give out ``new`` UIDs, and stamp it."""
+        self.execute(
+            "UPDATE mailbox SET modseq = ?, uidnext = uidnext + ?, messages = messages + ?,"
+            " unseen = unseen + ?, deleted = deleted + ?, size = size + ?,"
+            " deleted_size = deleted_size + ? WHERE id = ?",
+            (self.modseq, new, tally.messages, tally.unseen, tally.deleted, tally.size,
+             tally.deleted_size, mailbox))
+
+    def log(self, mailbox: int, uids: Sequence[int]) -> None:
+        """Log ascending UIDs as touched: once for each mailbox, its runs must not overlap."""
+        self.executemany("INSERT INTO log (mailbox, modseq, lo, hi) VALUES (?, ?, ?, ?)",
+                         [(mailbox, self.modseq, lo, hi) for lo, hi in runs(uids)])
+
+    def changed(self, mailbox: Mailbox, uids: array[int], codes: array[int],
+                expunged: array[int] | None = None) -> Changes:
+        """The Changes of this operation in a mailbox, known as it was before."""
+        gone = array("I") if expunged is None else expunged
+        return Changes(mailbox.id, mailbox.modseq, self.modseq, uids, codes,
+                       array("Q", [self.modseq]) * len(uids), gone,
+                       array("Q", [self.modseq]) * len(gone))
+
+
+def runs(uids: Sequence[int]) -> list[tuple[int, int]]:
+    """Ascending UIDs as runs that may bridge small gaps."""
+    if not uids:
+        return []
+    out = []
+    low = high = uids[0]
+    if uids[-1] - low < len(uids) + BRIDGE:
+        return [(low, uids[-1])]
+    for uid in uids:
+        if uid - high > BRIDGE:
+            out.append((low, high))
+            low = uid
+        high = uid
+    out.append((low, high))
+    return out
+
+
+def pieces(execute: Callable[..., apsw.Cursor], mailbox: int,
+           uids: NumSet) -> list[tuple[str, Bindings]]:
+    """SQL conditions on ``uid`` that together select a set of UIDs, in ascending order."""
+    if len(uids.ranges) <= FEW:
+        return [("uid BETWEEN ? AND ?", pair) for pair in uids.ranges]
+    there = present(execute, mailbox, uids)
+    return [among(there)] if there else []
+
+
+def present(execute: Callable[..., apsw.Cursor], mailbox: int, uids: NumSet) -> array[int]:
+    """Those of a set of UIDs that have a row, ascending."""
+    rows = execute("SELECT uid FROM message WHERE mailbox = ? AND uid BETWEEN ? AND ?",
+                   (mailbox, uids.ranges[0][0], uids.ranges[-1][1]))
+    return uids.within(array("I", [uid for uid, in rows]))
+
+
+def among(uids: Iterable[int]) -> tuple[str, Bindings]:
+    """An SQL condition on ``uid`` for numbers, of which there is at least one."""
+    return "uid IN (SELECT value FROM carray(?))", (apsw.carray(array("q", uids)),)

@@ -1,0 +1,182 @@
+"""The write side of an account: operations of many threads, committed together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from threading import Lock
+from typing import Generic, TypeVar
+
+import apsw
+import attrs
+
+from moximap.store.database import translate
+from moximap.store.errors import Unavailable
+from moximap.store.flags import FlagTable
+from moximap.store.transaction import Counters, Transaction
+
+T = TypeVar("T")
+
+
+class Job(Generic[T]):
+    """An operation that waits, and what came of it."""
+
+    def __init__(self, work: Callable[[Transaction], T], durable: bool) -> None:
+        self.work = work
+        self.durable = durable
+        self.leads = False
+        self.result: T
+        self.error: BaseException | None = None
+        self._done = Lock()
+        self._done.acquire()
+
+    def wait(self) -> None:
+        self._done.acquire()
+
+    def wake(self) -> None:
+        self._done.release()
+
+    def outcome(self) -> T:
+        if self.error is not None:
+            raise self.error
+        return self.result
+
+
+@attrs.define
+class Queue:
+    """Who waits to write, and whether somebody is writing: at most one thread leads."""
+
+    lock: Lock = attrs.field(factory=Lock)
+    waiting: list[Job[object]] = attrs.field(factory=list)
+    led: bool = False
+
+    def join(self, job: Job[object]) -> bool:
+        """Get in line; True if the caller leads."""
+        with self.lock:
+            self.waiting.append(job)
+            leads, self.led = not self.led, True
+            return leads
+
+    def take(self) -> list[Job[object]]:
+        with self.lock:
+            batch, self.waiting = self.waiting, []
+            return batch
+
+    def pass_on(self) -> None:
+        """Let the first that waits lead now: each leads once, so none serves others for ever."""
+        with self.lock:
+            if self.waiting:
+                self.waiting[0].leads = True
+                self.waiting[0].wake()
+            else:
+                self.led = False
+
+
+class Writer:
+    """Runs operations, each under a savepoint, all that wait in one transaction.
+
+    The first thread that comes leads: it runs what waits, commits, and wakes the others.  A batch
+    is synced to the disk if anything in it must be durable.
+    """
+
+    def __init__(self, connect: Callable[[], apsw.Connection], flags: FlagTable,
+                 committed: Callable[[bool], None]) -> None:
+        self._connect = connect
+        self._connection: apsw.Connection | None = None
+        self._flags = flags
+        self._committed = committed
+        self._durable = True
+        self._closed = False
+        self._queue = Queue()
+
+    def run(self, work: Callable[[Transaction], T], *, durable: bool = True) -> T:
+        """Run an operation and commit it; its exceptions, or NoSpace and Unavailable."""
+        job = Job(work, durable)
+        if not self._queue.join(job):  # type: ignore[arg-type]
+            job.wait()
+            if not job.leads:
+                return job.outcome()
+        batch = self._queue.take()
+        try:
+            self._serve(batch)
+        finally:
+            self._queue.pass_on()
+            for other in batch:
+                if other is not job:
+                    other.wake()
+        return job.outcome()
+
+    def close(self) -> None:
+        """Close the connection; what waits, and what comes, is Unavailable."""
+        self._closed = True
+        with suppress(Unavailable):
+            self.run(lambda transaction: None)
+
+    def _serve(self, batch: list[Job[object]]) -> None:
+        try:
+            self._commit(batch)
+        except BaseException as error:
+            self._roll_back()
+            if len(batch) > 1:
+                # The transaction broke for one of them, or for their sum: each has its own chance.
+                for job in batch:
+                    self._serve([job])
+            else:
+                batch[0].error = translate(error) or error
+                if batch[0].error is not error:
+                    batch[0].error.__cause__ = error
+        if self._closed and self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _open(self) -> apsw.Connection:
+        if self._closed:
+            raise Unavailable("the account was closed")
+        if self._connection is None:
+            self._connection = self._connect()
+        return self._connection
+
+    def _commit(self, batch: list[Job[object]]) -> None:
+        connection = self._open()
+        durable = any(job.durable for job in batch)
+        if durable is not self._durable:
+            connection.pragma("synchronous", "full" if durable else "normal")
+            self._durable = durable
+        connection.execute("BEGIN IMMEDIATE")
+        before = Counters.read(connection)
+        self._flags.catch_up(connection, before.keywordsets)
+        after = attrs.evolve(before)
+        for job in batch:
+            after = self._attempt(connection, job, after, alone=len(batch) == 1)
+        if after != before:
+            after.write(connection)
+        connection.execute("COMMIT")
+        if after != before:
+            self._flags.catch_up(connection, after.keywordsets)
+            self._committed(durable)
+
+    def _attempt(self, connection: apsw.Connection, job: Job[object], counters: Counters,
+                 alone: bool) -> Counters:
+        """Run one operation; the counters after it, or where it failed those before."""
+        mine = attrs.evolve(counters)
+        transaction = Transaction(connection, mine)
+        job.error = None
+        if alone:
+            job.result = job.work(transaction)
+            transaction.finish()
+            return mine
+        connection.execute("SAVEPOINT job")
+        try:
+            job.result = job.work(transaction)
+            transaction.finish()
+        except BaseException as error:
+            if not connection.in_transaction or isinstance(error, apsw.Error):
+                raise
+            connection.execute("ROLLBACK TO job")
+            job.error, mine = error, counters
+        connection.execute("RELEASE job")
+        return mine
+
+    def _roll_back(self) -> None:
+        if self._connection is not None and self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
