@@ -41,6 +41,26 @@ class NumSet:
         return cls.merge((n, n) for n in numbers)
 
     @classmethod
+    def ascending(cls, numbers: array[int]) -> NumSet:
+        """The set of numbers that are ascending already: quick where they lie in few runs."""
+        out: list[tuple[int, int]] = []
+        start, count = 0, len(numbers)
+        while start < count:
+            low, step = numbers[start], 1
+            while start + step < count and numbers[start + step] - low == step:
+                step *= 4
+            end = start + 1 if step == 1 else bisect_right(
+                range(count), low - start, start + 1, min(start + step, count),
+                key=lambda i: numbers[i] - i)
+            out.append((low, numbers[end - 1]))
+            start = end
+        return cls(tuple(out))
+
+    def after(self, number: int) -> NumSet:
+        """The part above a number."""
+        return NumSet(tuple((max(low, number + 1), high) for low, high in self.ranges if high > number))
+
+    @classmethod
     def merge(cls, ranges: Iterable[tuple[int, int]]) -> NumSet:
         """The union of ranges in any order; a reversed one (9:4) is turned."""
         out: list[tuple[int, int]] = []
