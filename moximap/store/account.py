@@ -13,8 +13,8 @@ import apsw
 from zope.interface import implementer
 
 from moximap.mail import digest
-from moximap.store import (appending, database, erasing, fetching, mailboxes, names, searching,
-                           storing, transfer)
+from moximap.store import (appending, checking, database, digesting, erasing, fetching, mailboxes,
+                           names, searching, storing, transfer)
 from moximap.store.checkpointing import Checkpointer
 from moximap.store.checks import Message
 from moximap.store.contents import Files
@@ -149,6 +149,15 @@ class Account:
         return self._writer.run(lambda t: transfer.expunge(t, mailbox, uids))
 
     # keeping house
+
+    def check(self) -> Iterator[str]:
+        """What is wrong with the account, in words; nothing if it is whole.  Others may go on writing."""
+        with database.translated():
+            yield from checking.check(self._connect_reader, self._home)
+
+    def redigest(self, limit: int = 100) -> int:
+        """Digest messages anew whose digest an older version made; how many were, 0: no more are."""
+        return digesting.redigest(self._readers, self._writer, self._files, limit)
 
     def set_floor(self, modseq: int) -> None:
         """This opening may still read what was expunged after ``modseq``; at first: after it began."""

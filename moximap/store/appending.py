@@ -26,10 +26,10 @@ def append(transaction: Transaction, name: str, messages: Sequence[Prepared]) ->
         return Appended(transaction.counters.modseq, (), mailbox.id, mailbox.uidvalidity)
     uids = transaction.new_uids(mailbox, len(messages))
     codes = array("Q", [transaction.flags.code(message.flags) for message in messages])
-    for uid, code, message in zip(uids, codes, messages):
+    for uid, code, message in zip(uids, codes, messages, strict=True):
         _insert(transaction, mailbox, uid, code, message)
     transaction.log(mailbox.id, uids)
-    tally = Tally().count((code, message.size) for code, message in zip(codes, messages))
+    tally = Tally().count((code, message.size) for code, message in zip(codes, messages, strict=True))
     transaction.touch(mailbox.id, tally, new=len(uids))
     changes = transaction.changed(mailbox, array("I", uids), codes)
     return Appended(transaction.modseq, (changes,), mailbox.id, mailbox.uidvalidity,

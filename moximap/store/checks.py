@@ -10,6 +10,7 @@ import attrs
 
 from moximap.mail import headers, parts, text
 from moximap.store.contents import Files
+from moximap.store.database import one
 from moximap.values import HeaderHas, TextHas
 
 
@@ -29,9 +30,10 @@ class Message:
     @cached_property
     def texts(self) -> list[str]:
         """The decoded text of each part, in lower case."""
-        size, header_size, body, file, dumped = self._connection.execute(
+        size, header_size, body, file, dumped = one(
+            self._connection.execute,
             "SELECT c.size, c.header_size, c.body, c.file, d.parts FROM content c"
-            " JOIN digest d ON d.content = c.id WHERE c.id = ?", (self._content,)).fetchone()
+            " JOIN digest d ON d.content = c.id WHERE c.id = ?", (self._content,))
         data = self._files.content(size, header_size, self.head, body, file).read(0, size)
         return [found.casefold() for found in text.body_texts(parts.load(dumped), data)]
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import apsw
 
@@ -19,9 +20,21 @@ PAGE: Final = 4096
 #: A log that was reset is cut to this many octets: what a busy minute needs, and no more.
 LOG_LIMIT: Final = 16 << 20
 
-_NO_SPACE = (apsw.FullError,)
 _UNAVAILABLE = (apsw.BusyError, apsw.LockedError, apsw.IOError, apsw.CorruptError, apsw.NotADBError,
                 apsw.CantOpenError, apsw.ReadOnlyError, apsw.PermissionsError)
+
+Bindings = tuple[object, ...]
+Execute = Callable[..., apsw.Cursor]
+
+
+def every(execute: Execute, statement: str, bindings: Bindings = ()) -> list[Any]:
+    """All rows; what types they have is the statement's business."""
+    return execute(statement, bindings).fetchall()
+
+
+def one(execute: Execute, statement: str, bindings: Bindings = ()) -> Any:
+    """The first row, or None."""
+    return execute(statement, bindings).fetchone()
 
 
 @contextmanager
@@ -38,17 +51,17 @@ def translated() -> Iterator[None]:
 
 def translate(error: BaseException) -> StoreError | None:
     """The StoreError for an error of the database or the disk; None if it is a mistake of ours."""
-    if isinstance(error, _NO_SPACE) or is_disk_full(error):
+    if isinstance(error, apsw.FullError) or is_disk_full(error):
         return NoSpace("the disk is full")
     if isinstance(error, apsw.BusyError):
         return Unavailable("locked by another process for too long")
-    if isinstance(error, _UNAVAILABLE) or isinstance(error, OSError):
+    if isinstance(error, (*_UNAVAILABLE, OSError)):
         return Unavailable("the account's data cannot be read or written")
     return None
 
 
 def is_disk_full(error: BaseException) -> bool:
-    return isinstance(error, OSError) and error.errno in (28, 122)      # ENOSPC, EDQUOT
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def versions(schema: str) -> list[Path]:

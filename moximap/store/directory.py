@@ -16,8 +16,10 @@ from urllib.parse import quote
 import apsw
 from zope.interface import implementer
 
-from moximap.store import account, database
+from moximap.store import account as mail
+from moximap.store import database
 from moximap.store.checkpointing import Checkpointer
+from moximap.store.database import every, one
 from moximap.store.errors import AccountExists, Cannot, NoSuchAccount, Unavailable
 from moximap.store.interfaces import AccountRecord, IDirectory, Verifier
 
@@ -51,8 +53,8 @@ class Directory:
 
     def accounts(self) -> tuple[AccountRecord, ...]:
         with self._read() as connection:
-            rows = connection.execute("SELECT id, name, created, disabled FROM account"
-                                      " WHERE NOT removing ORDER BY folded").fetchall()
+            rows = every(connection.execute, "SELECT id, name, created, disabled FROM account"
+                         " WHERE NOT removing ORDER BY folded")
             return tuple(_record(connection, row) for row in rows)
 
     def account(self, name: str) -> AccountRecord:
@@ -85,12 +87,12 @@ class Directory:
         with self._write() as connection:
             self._remove_marked(connection)
 
-    def open(self, name: str) -> account.Account:
+    def open(self, name: str) -> mail.Account:
         record = self.account(name)
         home = self._home(record.name)
-        if not (home / account.DATABASE).exists():
+        if not (home / mail.DATABASE).exists():
             raise Unavailable("the account's database is missing")
-        return account.Account(home, record.name, self._checkpointer)
+        return mail.Account(home, record.name, self._checkpointer)
 
     def _home(self, name: str) -> Path:
         return self._accounts / directory_name(name)
@@ -99,7 +101,7 @@ class Directory:
         """Under the directory's write lock, so nobody else makes or removes the same."""
         draft = self._accounts / f".new-{secrets.token_hex(8)}"
         draft.mkdir(mode=0o700)
-        account.create(draft)
+        mail.create(draft)
         if home.exists():
             # It has no row: an addition that was cut off, or somebody's mail.  Who knows?
             home.rename(self._accounts / f".lost-{home.name}-{secrets.token_hex(8)}")
@@ -107,7 +109,7 @@ class Directory:
         database.sync_directory(self._accounts)
 
     def _finish_what_was_cut_off(self) -> None:
-        if self._connection.execute("SELECT 1 FROM account WHERE removing").fetchone() is not None \
+        if one(self._connection.execute, "SELECT 1 FROM account WHERE removing") is not None \
                 or any(self._accounts.glob(".new-*")):
             with self._write() as connection:
                 self._remove_marked(connection)
@@ -115,7 +117,7 @@ class Directory:
                     shutil.rmtree(draft)
 
     def _remove_marked(self, connection: apsw.Connection) -> None:
-        for id, name in connection.execute("SELECT id, name FROM account WHERE removing").fetchall():
+        for id, name in every(connection.execute, "SELECT id, name FROM account WHERE removing"):
             home = self._home(name)
             if home.exists():
                 home.rename(self._accounts / f".new-{secrets.token_hex(8)}")
@@ -162,8 +164,8 @@ def directory_name(name: str) -> str:
 
 def _row(connection: apsw.Connection, name: str) -> tuple[int, str, float, str | None]:
     folded = unicodedata.normalize("NFC", name).casefold()
-    row = connection.execute("SELECT id, name, created, disabled FROM account"
-                             " WHERE folded = ? AND NOT removing", (folded,)).fetchone()
+    row = one(connection.execute, "SELECT id, name, created, disabled FROM account"
+              " WHERE folded = ? AND NOT removing", (folded,))
     if row is None:
         raise NoSuchAccount("there is no such account")
     id, name, created, disabled = row
@@ -171,8 +173,8 @@ def _row(connection: apsw.Connection, name: str) -> tuple[int, str, float, str |
 
 
 def _exists(connection: apsw.Connection, name: str) -> bool:
-    return connection.execute("SELECT 1 FROM account WHERE folded = ?",
-                              (name.casefold(),)).fetchone() is not None
+    return one(connection.execute, "SELECT 1 FROM account WHERE folded = ?",
+               (name.casefold(),)) is not None
 
 
 def _record(connection: apsw.Connection, row: tuple[int, str, float, str | None]) -> AccountRecord:

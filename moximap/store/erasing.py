@@ -8,6 +8,7 @@ from typing import Final
 
 import apsw
 
+from moximap.store.database import every, one
 from moximap.store.presence import Presence, is_alive
 from moximap.store.transaction import Transaction
 from moximap.store.writer import Writer
@@ -52,14 +53,14 @@ def erase(writer: Writer, large: Path, floor: int) -> int:
 
 def _erase_some(transaction: Transaction, floor: int) -> tuple[int, int, list[str]]:
     """Rows that let go of their contents, contents that went, and their files."""
-    rows = transaction.execute(
-        "SELECT mailbox, uid, content FROM message INDEXED BY message_gone"
-        " WHERE expunged AND content IS NOT NULL AND modseq <= ? LIMIT ?", (floor, STEP)).fetchall()
+    rows = every(transaction.execute,
+                 "SELECT mailbox, uid, content FROM message INDEXED BY message_gone"
+                 " WHERE expunged AND content IS NOT NULL AND modseq <= ? LIMIT ?", (floor, STEP))
     transaction.executemany("UPDATE message SET content = NULL WHERE mailbox = ? AND uid = ?",
                             [row[:2] for row in rows])
-    contents, files = 0, []
+    contents, files = 0, list[str]()
     for content in {row[2] for row in rows}:
-        if transaction.execute("SELECT 1 FROM message WHERE content = ?", (content,)).fetchone() is None:
+        if one(transaction.execute, "SELECT 1 FROM message WHERE content = ?", (content,)) is None:
             contents += 1
             files += _forget(transaction, content)
     return len(rows), contents, files
@@ -67,15 +68,16 @@ def _erase_some(transaction: Transaction, floor: int) -> tuple[int, int, list[st
 
 def _forget(transaction: Transaction, content: int) -> list[str]:
     transaction.execute("DELETE FROM digest WHERE content = ?", (content,))
-    rows = transaction.execute("DELETE FROM content WHERE id = ? RETURNING file", (content,)).fetchall()
+    rows = every(transaction.execute, "DELETE FROM content WHERE id = ? RETURNING file", (content,))
     return [name for name, in rows if name is not None]
 
 
 def _trim_one_log(transaction: Transaction) -> bool:
     """Cut the log of a mailbox for which reading all messages is quicker than reading all of it."""
-    row = transaction.execute(
+    row = one(
+        transaction.execute,
         "SELECT id FROM (SELECT mailbox, count(*) AS length FROM log GROUP BY mailbox) JOIN mailbox"
-        " ON id = mailbox WHERE length > 2 * messages + 2 * ? LIMIT 1", (KEPT_LOG,)).fetchone()
+        " ON id = mailbox WHERE length > 2 * messages + 2 * ? LIMIT 1", (KEPT_LOG,))
     if row is None:
         return False
     cut = transaction.execute("SELECT modseq FROM log WHERE mailbox = ? ORDER BY modseq DESC"

@@ -14,6 +14,7 @@ import apsw
 import attrs
 from zope.interface import implementer
 
+from moximap.store.database import every, one
 from moximap.store.errors import Cannot, OverQuota
 from moximap.store.interfaces import IFlagTable
 from moximap.values import SYSTEM_BITS, SYSTEM_FLAGS, SYSTEM_MASK
@@ -57,8 +58,7 @@ class FlagTable:
                 self._load(connection)
 
     def _load(self, connection: apsw.Connection) -> None:
-        rows = connection.execute("SELECT folded, name FROM keyword ORDER BY id")
-        self._keywords = {folded: name for folded, name in rows}
+        self._keywords = dict(every(connection.execute, "SELECT folded, name FROM keyword ORDER BY id"))
         first = len(self._sets)
         rows = connection.execute("SELECT id, names FROM keywordset WHERE id >= ? ORDER BY id", (first,))
         new = [(number, tuple(names.split(" "))) for number, names in rows]
@@ -106,7 +106,7 @@ class Interner:
     """
 
     def __init__(self, connection: apsw.Connection, last: int) -> None:
-        self._connection = connection
+        self._execute = connection.execute
         self.last = last
 
     def code(self, flags: Flags) -> int:
@@ -138,7 +138,7 @@ class Interner:
         return number if kept == present else self._number(kept)
 
     def _names(self, number: int) -> set[str]:
-        row = self._connection.execute("SELECT names FROM keywordset WHERE id = ?", (number,)).fetchone()
+        row = one(self._execute, "SELECT names FROM keywordset WHERE id = ?", (number,))
         return set(row[0].split(" ")) if row else set()
 
     def _spelled(self, names: Iterable[str]) -> list[str]:
@@ -146,25 +146,23 @@ class Interner:
         return [self._keyword(name) for name in names]
 
     def _keyword(self, name: str) -> str:
-        row = self._connection.execute("SELECT name FROM keyword WHERE folded = ?",
-                                       (name.casefold(),)).fetchone()
+        row = one(self._execute, "SELECT name FROM keyword WHERE folded = ?", (name.casefold(),))
         if row is not None:
             return str(row[0])
-        count = self._connection.execute("SELECT count(*) FROM keyword").get
-        if count >= MAX_KEYWORDS:
+        if one(self._execute, "SELECT count(*) FROM keyword")[0] >= MAX_KEYWORDS:
             raise OverQuota("the account has too many keywords")
-        self._connection.execute("INSERT INTO keyword (folded, name) VALUES (?, ?)", (name.casefold(), name))
+        self._execute("INSERT INTO keyword (folded, name) VALUES (?, ?)", (name.casefold(), name))
         return name
 
     def _number(self, names: Iterable[str]) -> int:
         text = " ".join(sorted(names, key=str.casefold))
         if not text:
             return 0
-        row = self._connection.execute("SELECT id FROM keywordset WHERE names = ?", (text,)).fetchone()
+        row = one(self._execute, "SELECT id FROM keywordset WHERE names = ?", (text,))
         if row is not None:
             return int(row[0])
         if self.last >= MAX_SETS:
             raise OverQuota("the account has too many combinations of keywords")
         self.last += 1
-        self._connection.execute("INSERT INTO keywordset (id, names) VALUES (?, ?)", (self.last, text))
+        self._execute("INSERT INTO keywordset (id, names) VALUES (?, ?)", (self.last, text))
         return self.last

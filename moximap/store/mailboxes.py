@@ -9,6 +9,7 @@ from typing import Final
 import attrs
 
 from moximap.store import names
+from moximap.store.database import every, one
 from moximap.store.errors import Cannot, HasChildren, MailboxExists, OverQuota
 from moximap.store.transaction import MAILBOX_COLUMNS, Transaction, load_mailbox
 from moximap.store.transfer import relocate
@@ -77,8 +78,7 @@ def rename(transaction: Transaction, old: str, new: str) -> Created:
 
 
 def subscribe(transaction: Transaction, name: str, on: bool) -> Written:
-    present = transaction.execute("SELECT 1 FROM subscription WHERE name = ?",
-                                  (names.canonical(name),)).fetchone() is not None
+    present = _is_subscribed(transaction, names.canonical(name))
     if on == present:
         return Written(transaction.counters.modseq)
     if on:
@@ -117,8 +117,7 @@ def _make_parents(transaction: Transaction, name: str) -> list[Mailbox]:
 
 
 def _make(transaction: Transaction, name: str, uses: Sequence[str]) -> Mailbox:
-    count = transaction.execute("SELECT count(*) FROM mailbox WHERE NOT removed").get
-    if count >= MAX_MAILBOXES:
+    if one(transaction.execute, "SELECT count(*) FROM mailbox WHERE NOT removed")[0] >= MAX_MAILBOXES:
         raise OverQuota("the account has too many mailboxes")
     transaction.execute(
         "INSERT INTO mailbox (name, parent, uidvalidity, modseq, createseq, uses) VALUES (?, ?, ?, ?, ?, ?)",
@@ -136,7 +135,7 @@ def _take_uses(transaction: Transaction, uses: Sequence[str]) -> None:
     """Take special uses from the mailboxes that have them."""
     if not uses:
         return
-    rows = transaction.execute("SELECT id, uses FROM mailbox WHERE uses <> ''").fetchall()
+    rows = every(transaction.execute, "SELECT id, uses FROM mailbox WHERE uses <> ''")
     for id, held in rows:
         kept = [use for use in held.split() if use not in uses]
         if " ".join(kept) != held:
@@ -153,13 +152,11 @@ def _below(transaction: Transaction, name: str) -> list[Mailbox]:
 
 
 def _is_subscribed(transaction: Transaction, name: str) -> bool:
-    return transaction.execute("SELECT 1 FROM subscription WHERE name = ?",
-                               (name,)).fetchone() is not None
+    return one(transaction.execute, "SELECT 1 FROM subscription WHERE name = ?", (name,)) is not None
 
 
 def _subscribe(transaction: Transaction, name: str) -> None:
-    count = transaction.execute("SELECT count(*) FROM subscription").get
-    if count >= MAX_SUBSCRIPTIONS:
+    if one(transaction.execute, "SELECT count(*) FROM subscription")[0] >= MAX_SUBSCRIPTIONS:
         raise OverQuota("the account has too many subscriptions")
     transaction.execute("INSERT OR IGNORE INTO subscription (name, modseq) VALUES (?, ?)",
                         (name, transaction.modseq))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Lock
 from typing import Final
@@ -11,7 +11,7 @@ from typing import Final
 import apsw
 import attrs
 
-from moximap.store.database import translated
+from moximap.store.database import every, one, translated
 from moximap.store.errors import NoSuchMailbox, Unavailable
 from moximap.store.flags import FlagTable
 from moximap.store.transaction import MAILBOX_COLUMNS, load_mailbox
@@ -49,20 +49,20 @@ class Snapshot:
         return self._mailbox("id = ? AND NOT removed", id)
 
     def _mailbox(self, condition: str, value: object) -> Mailbox:
-        row = self.connection.execute(f"SELECT {MAILBOX_COLUMNS} FROM mailbox WHERE {condition}",
-                                      (value,)).fetchone()
+        row = one(self.connection.execute,
+                  f"SELECT {MAILBOX_COLUMNS} FROM mailbox WHERE {condition}", (value,))
         if row is None:
             raise NoSuchMailbox("there is no such mailbox")
         return load_mailbox(row)
 
-    def opened(self, name: str, known: dict[int, int]) -> Opened:
+    def opened(self, name: str, known: Mapping[int, int]) -> Opened:
         mailbox = self.named(name)
         return Opened(mailbox, self.changes(mailbox.id, known.get(mailbox.id, 0)))
 
     def changes(self, mailbox: int, since: int) -> Changes:
         """Of a mailbox that is or was; NoSuchMailbox if it never was."""
-        row = self.connection.execute("SELECT modseq, logfloor FROM mailbox WHERE id = ?",
-                                      (mailbox,)).fetchone()
+        row = one(self.connection.execute, "SELECT modseq, logfloor FROM mailbox WHERE id = ?",
+                  (mailbox,))
         if row is None:
             raise NoSuchMailbox("there is no such mailbox")
         if not since:
@@ -71,12 +71,12 @@ class Snapshot:
             rows: list[tuple[int, int, int, int]] = []
         else:
             statement = _LOGGED if since >= row[1] else _SCANNED
-            rows = self.connection.execute(statement, (mailbox, since)).fetchall()
+            rows = every(self.connection.execute, statement, (mailbox, since))
         return self._difference(mailbox, since, rows)
 
     def _whole(self, mailbox: int) -> Changes:
-        rows = self.connection.execute(_WHOLE, (mailbox,)).fetchall()
-        uids, flags, modseqs = zip(*rows) if rows else ((), (), ())
+        rows = every(self.connection.execute, _WHOLE, (mailbox,))
+        uids, flags, modseqs = zip(*rows, strict=True) if rows else ((), (), ())
         return Changes(mailbox, 0, self.modseq, array("I", uids), array("Q", flags),
                        array("Q", modseqs))
 
@@ -106,7 +106,7 @@ class Readers:
             connection = self._take()
             try:
                 connection.execute("BEGIN")
-                modseq, sets = connection.execute("SELECT modseq, keywordsets FROM account").fetchone()
+                modseq, sets = one(connection.execute, "SELECT modseq, keywordsets FROM account")
                 self._flags.catch_up(connection, sets)
                 yield Snapshot(connection, modseq)
             finally:

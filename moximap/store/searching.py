@@ -16,7 +16,8 @@ import attrs
 
 from moximap.store.checks import Check, Message, check_of
 from moximap.store.flags import FlagTable
-from moximap.store.transaction import Bindings, pieces
+from moximap.store.database import Bindings
+from moximap.store.transaction import pieces
 from moximap.values import (SYSTEM_BITS, SYSTEM_FLAGS, All, And, DateIs, HasFlag, HasSaveDate,
                             HeaderHas, IdIs, InUids, ModSeqIs, Not, NumSet, Or, SearchTree, SizeIs,
                             TextHas, Within)
@@ -119,11 +120,11 @@ def search(connection: apsw.Connection, mailbox: int, uids: NumSet, term: Term,
             f"SELECT m.uid, m.content{columns} FROM message m WHERE m.mailbox = ? AND NOT m.expunged"
             f" AND m.{clause} AND {where.text} ORDER BY m.uid",
             (*bound, mailbox, *bindings, *where.bindings))
-        if leaves:
+        if isinstance(term, Sql):
+            found.extend(uid for uid, _ in rows)
+        else:
             found.extend(uid for uid, content, *values in rows
                          if _holds(term, iter(values), read(content)))
-        else:
-            found.extend(uid for uid, _ in rows)
     return found
 
 

@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final, Literal
 
+from moximap.store.database import Bindings, every
 from moximap.store.flags import Flags
-from moximap.store.transaction import Bindings, Tally, Transaction, pieces
+from moximap.store.transaction import Tally, Transaction, pieces
 from moximap.values import DELETED, SEEN, Mailbox, NumSet, Stored
 
 #: Distinct flag codes that one UPDATE maps.
@@ -41,9 +42,10 @@ def _targets(transaction: Transaction, mailbox: int,
              conditions: Iterable[tuple[str, Bindings]]) -> list[Row]:
     rows: list[Row] = []
     for clause, bindings in conditions:
-        rows += transaction.execute(
+        rows += every(
+            transaction.execute,
             "SELECT uid, flags, size, modseq FROM message WHERE mailbox = ? AND NOT expunged"
-            f" AND {clause} ORDER BY uid", (mailbox, *bindings)).fetchall()
+            f" AND {clause} ORDER BY uid", (mailbox, *bindings))
     return rows
 
 

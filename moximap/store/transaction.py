@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
 import apsw
 import attrs
 
+from moximap.store.database import Bindings, Execute, one
 from moximap.store.errors import Cannot, NoSuchMailbox
 from moximap.store.flags import Interner
 from moximap.values import DELETED, MAX_UID, SEEN, Changes, Mailbox, NumSet
@@ -21,12 +22,12 @@ FEW: Final = 64
 MAILBOX_COLUMNS: Final = ("id, name, parent, uidvalidity, uidnext, modseq, createseq, uses, "
                           "messages, unseen, deleted, size, deleted_size")
 
-Bindings = tuple[object, ...]
 
-
-def load_mailbox(row: Sequence[object]) -> Mailbox:
+def load_mailbox(row: Sequence[Any]) -> Mailbox:
     """The value of a row of MAILBOX_COLUMNS."""
-    return Mailbox(*row[:7], tuple(str(row[7]).split()), *row[8:])  # type: ignore[arg-type]
+    id, name, parent, uidvalidity, uidnext, modseq, createseq, uses, *counters = row
+    return Mailbox(id, name, parent, uidvalidity, uidnext, modseq, createseq, tuple(uses.split()),
+                   *counters)
 
 
 @attrs.define
@@ -40,8 +41,8 @@ class Counters:
 
     @classmethod
     def read(cls, connection: apsw.Connection) -> Counters:
-        return cls(*connection.execute(
-            "SELECT modseq, uidvalidity, contents, keywordsets FROM account").fetchone())
+        return cls(*one(connection.execute,
+                        "SELECT modseq, uidvalidity, contents, keywordsets FROM account"))
 
     def write(self, connection: apsw.Connection) -> None:
         connection.execute(
@@ -112,8 +113,8 @@ class Transaction:
 
     def find(self, name: str) -> Mailbox | None:
         """The mailbox of that canonical name."""
-        row = self.execute(f"SELECT {MAILBOX_COLUMNS} FROM mailbox WHERE name = ? AND NOT removed",
-                           (name,)).fetchone()
+        row = one(self.execute, f"SELECT {MAILBOX_COLUMNS} FROM mailbox WHERE name = ? AND NOT removed",
+                  (name,))
         return None if row is None else load_mailbox(row)
 
     def need(self, name: str) -> Mailbox:
@@ -123,8 +124,8 @@ class Transaction:
         return mailbox
 
     def need_id(self, id: int) -> Mailbox:
-        row = self.execute(f"SELECT {MAILBOX_COLUMNS} FROM mailbox WHERE id = ? AND NOT removed",
-                           (id,)).fetchone()
+        row = one(self.execute, f"SELECT {MAILBOX_COLUMNS} FROM mailbox WHERE id = ? AND NOT removed",
+                  (id,))
         if row is None:
             raise NoSuchMailbox("the mailbox was removed")
         return load_mailbox(row)
@@ -174,7 +175,7 @@ def runs(uids: Sequence[int]) -> list[tuple[int, int]]:
     return out
 
 
-def pieces(execute: Callable[..., apsw.Cursor], mailbox: int,
+def pieces(execute: Execute, mailbox: int,
            uids: NumSet) -> list[tuple[str, Bindings]]:
     """SQL conditions on ``uid`` that together select a set of UIDs, in ascending order."""
     if len(uids.ranges) <= FEW:
@@ -183,7 +184,7 @@ def pieces(execute: Callable[..., apsw.Cursor], mailbox: int,
     return [among(there)] if there else []
 
 
-def present(execute: Callable[..., apsw.Cursor], mailbox: int, uids: NumSet) -> array[int]:
+def present(execute: Execute, mailbox: int, uids: NumSet) -> array[int]:
     """Those of a set of UIDs that have a row, ascending."""
     rows = execute("SELECT uid FROM message WHERE mailbox = ? AND uid BETWEEN ? AND ?",
                    (mailbox, uids.ranges[0][0], uids.ranges[-1][1]))

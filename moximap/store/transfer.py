@@ -7,7 +7,8 @@ from time import time
 from typing import Final
 
 from moximap.store import names
-from moximap.store.transaction import Bindings, Tally, Transaction, among, pieces
+from moximap.store.database import Bindings, every
+from moximap.store.transaction import Tally, Transaction, among, pieces
 from moximap.values import DELETED, Changes, Copied, Mailbox, NumSet, Written
 
 _SELECT: Final = ("SELECT uid, flags, size, date, zone, content FROM message"
@@ -33,7 +34,7 @@ def relocate(transaction: Transaction, source: Mailbox, uids: NumSet, target: Ma
     """Copy messages into ``target``, and with ``move`` expunge them in ``source``."""
     rows: list[Row] = []
     for clause, bindings in pieces(transaction.execute, source.id, uids):
-        rows += transaction.execute(_SELECT.format(clause), (source.id, *bindings)).fetchall()
+        rows += every(transaction.execute, _SELECT.format(clause), (source.id, *bindings))
     if not rows:
         return Copied(transaction.counters.modseq, (), target.id, target.uidvalidity)
     old = array("I", [row[0] for row in rows])
@@ -49,7 +50,7 @@ def _insert(transaction: Transaction, target: Mailbox, rows: list[Row], new: ran
     modseq, now, id = transaction.modseq, int(time()), target.id
     transaction.executemany(_INSERT, [
         (id, uid, modseq, modseq, flags, date, zone, now, size, content)
-        for uid, (_, flags, size, date, zone, content) in zip(new, rows)])
+        for uid, (_, flags, size, date, zone, content) in zip(new, rows, strict=True)])
 
 
 def _arrived(transaction: Transaction, target: Mailbox, rows: list[Row], new: range) -> Changes:
@@ -79,9 +80,10 @@ def expunge(transaction: Transaction, mailbox: int, uids: NumSet | None) -> Writ
         conditions: list[tuple[str, Bindings]] = (
             [("1", ())] if uids is None else pieces(transaction.execute, mailbox, uids))
         for clause, bindings in conditions:
-            rows += transaction.execute(
+            rows += every(
+                transaction.execute,
                 "SELECT uid, flags, size FROM message WHERE mailbox = ? AND NOT expunged"
-                f" AND flags & {DELETED} AND {clause} ORDER BY uid", (mailbox, *bindings)).fetchall()
+                f" AND flags & {DELETED} AND {clause} ORDER BY uid", (mailbox, *bindings))
     if not rows:
         return Written(transaction.counters.modseq)
     old = array("I", [row[0] for row in rows])
@@ -98,10 +100,8 @@ def _gone(transaction: Transaction, source: Mailbox, rows: list[tuple[int, int, 
 
 def _bury(transaction: Transaction, mailbox: int, uids: array[int]) -> None:
     """Make tombstones of live messages."""
-    if uids[-1] - uids[0] == len(uids) - 1:
-        clause, bindings = "uid BETWEEN ? AND ?", (uids[0], uids[-1])
-    else:
-        clause, bindings = among(uids)          # type: ignore[assignment]
+    solid = uids[-1] - uids[0] == len(uids) - 1
+    clause, bindings = ("uid BETWEEN ? AND ?", (uids[0], uids[-1])) if solid else among(uids)
     transaction.execute(
         f"UPDATE message SET expunged = 1, modseq = ? WHERE mailbox = ? AND NOT expunged AND {clause}",
         (transaction.modseq, mailbox, *bindings))

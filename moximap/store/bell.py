@@ -1,0 +1,108 @@
+"""The doorbell between processes: a datagram says that an account changed, and to which modseq.
+
+Each process has a socket in one directory, and a locked file beside it that tells that it lives.  A
+bell for which the other's queue has no room is lost and leaves a mark, and who finds it takes
+everything for stale.  There is no reactor in here: who has one watches ``fileno``.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import suppress
+from pathlib import Path
+from threading import Lock
+from typing import Final
+
+from moximap.store.presence import Presence
+
+#: A socket's path is short by law; a longer one goes through the directory's descriptor (Linux).
+_LONGEST_PATH: Final = 100
+_THROUGH: Final = "/proc/self/fd/{}/{}"
+_WAKE: Final = b"0 "
+_LONGEST: Final = 1024
+
+
+class Bell:
+    """This process's bell.  ``ring`` is called in any thread, ``drain`` in one."""
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._path = directory
+        self._lock = Lock()
+        self._directory = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._presence = Presence(directory)
+        for token in self._presence.bury():
+            for suffix in (".sock", ".lost"):
+                (directory / (token + suffix)).unlink(missing_ok=True)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        self._own = directory / f"{self._presence.token}.sock"
+        self._socket.bind(self._address(self._own.name))
+        self._sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._sender.setblocking(False)
+
+    def close(self) -> None:
+        self._own.unlink(missing_ok=True)
+        _mark(self._own).unlink(missing_ok=True)
+        self._presence.leave()
+        self._socket.close()
+        self._sender.close()
+        os.close(self._directory)
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def ring(self, account: str, modseq: int) -> None:
+        """Tell all other processes; never waits."""
+        datagram = b"%d %s" % (modseq, account.encode())
+        with self._lock:
+            for name in self._peers():
+                self._send(name, datagram)
+
+    def drain(self) -> list[tuple[str, int]] | None:
+        """What was rung since the last time; None if something was lost: everything is stale."""
+        rung: dict[str, int] = {}
+        while (datagram := self._receive()) is not None:
+            modseq, _, account = datagram.partition(b" ")
+            if account:
+                name = account.decode()
+                rung[name] = max(int(modseq), rung.get(name, 0))
+        try:
+            _mark(self._own).unlink()
+        except FileNotFoundError:
+            return list(rung.items())
+        return None
+
+    def _receive(self) -> bytes | None:
+        try:
+            return self._socket.recv(_LONGEST)
+        except BlockingIOError:
+            return None
+
+    def _peers(self) -> list[str]:
+        return [name for name in os.listdir(self._directory)
+                if name.endswith(".sock") and name != self._own.name]
+
+    def _send(self, name: str, datagram: bytes) -> None:
+        try:
+            self._sender.sendto(datagram, self._address(name))
+        except BlockingIOError:
+            self._mark_lost(name)
+        except (ConnectionRefusedError, FileNotFoundError):
+            (self._path / name).unlink(missing_ok=True)      # its process is gone
+
+    def _mark_lost(self, name: str) -> None:
+        """The mark first, then a try to wake: either the peer is woken, or it has yet to drain."""
+        _mark(self._path / name).touch()
+        with suppress(OSError):
+            self._sender.sendto(_WAKE, self._address(name))
+
+    def _address(self, name: str) -> str:
+        path = str(self._path / name)
+        return path if len(path.encode()) <= _LONGEST_PATH else _THROUGH.format(self._directory, name)
+
+
+def _mark(path: Path) -> Path:
+    """Where it is left that a bell for this socket was lost."""
+    return path.with_suffix(".lost")

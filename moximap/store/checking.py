@@ -1,0 +1,155 @@
+"""The check of an account: everything that must hold, looked at from outside the code that writes.
+
+Each rule is a statement that finds what breaks it, and a text; nothing found is nothing said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from hashlib import file_digest, sha256
+from pathlib import Path
+from typing import Any, Final
+
+import apsw
+
+from moximap.store.database import every, one
+from moximap.store.erasing import orphans
+from moximap.values import DELETED, SEEN, SYSTEM_BITS
+
+_COUNTED: Final = f"""
+    SELECT b.name, b.id FROM mailbox b LEFT JOIN (
+        SELECT mailbox, count(*) AS messages, sum(flags & {SEEN} = 0) AS unseen,
+            sum(flags & {DELETED} <> 0) AS deleted, sum(size) AS size,
+            sum(iif(flags & {DELETED}, size, 0)) AS deleted_size
+        FROM message WHERE NOT expunged GROUP BY mailbox) m ON m.mailbox = b.id
+    WHERE (b.messages, b.unseen, b.deleted, b.size, b.deleted_size) IS NOT
+        (ifnull(m.messages, 0), ifnull(m.unseen, 0), ifnull(m.deleted, 0), ifnull(m.size, 0),
+         ifnull(m.deleted_size, 0))"""
+
+#: Text of a problem, with places for the columns of the statement that finds it.
+RULES: Final[tuple[tuple[str, str], ...]] = (
+    ("mailbox {0} (id {1}) has wrong counters", _COUNTED),
+    ("mailbox {0} has a modseq above the account's",
+     "SELECT name FROM mailbox WHERE modseq > (SELECT modseq FROM account)"),
+    ("mailbox {0} has a modseq below 1 or below its createseq",
+     "SELECT name FROM mailbox WHERE createseq < 1 OR modseq < createseq"),
+    ("mailbox {0} has an older modseq than message {1} in it",
+     "SELECT b.name, m.uid FROM mailbox b JOIN message m ON m.mailbox = b.id WHERE m.modseq > b.modseq"),
+    ("message {1} of mailbox {0} has a modseq below its createseq",
+     "SELECT mailbox, uid FROM message WHERE modseq < createseq OR createseq < 1"),
+    ("message {1} of mailbox {0} is not below UIDNEXT",
+     "SELECT b.name, m.uid FROM mailbox b JOIN message m ON m.mailbox = b.id"
+     " WHERE m.uid >= b.uidnext OR m.uid < 1"),
+    ("message {1} of mailbox {0} was created before one with a smaller UID",
+     "SELECT mailbox, uid FROM (SELECT mailbox, uid, createseq, lag(createseq, 1, 0) OVER"
+     " (PARTITION BY mailbox ORDER BY uid) AS before FROM message) WHERE createseq < before"),
+    ("message {1} is in mailbox {0}, which does not exist",
+     "SELECT mailbox, uid FROM message WHERE mailbox NOT IN (SELECT id FROM mailbox)"),
+    ("message {1} in the removed mailbox {0} is not expunged",
+     "SELECT b.name, m.uid FROM mailbox b JOIN message m ON m.mailbox = b.id"
+     " WHERE b.removed AND NOT m.expunged"),
+    ("the change of message {1} in mailbox {0} is not in the log",
+     "SELECT b.name, m.uid FROM mailbox b JOIN message m ON m.mailbox = b.id"
+     " WHERE m.modseq > b.logfloor AND NOT EXISTS (SELECT 1 FROM log l WHERE l.mailbox = m.mailbox"
+     " AND l.modseq = m.modseq AND m.uid BETWEEN l.lo AND l.hi)"),
+    ("the log of mailbox {0} has overlapping runs at modseq {1}",
+     "SELECT mailbox, modseq FROM (SELECT mailbox, modseq, lo, lag(hi, 1, 0) OVER"
+     " (PARTITION BY mailbox, modseq ORDER BY lo) AS before FROM log) WHERE lo <= before"),
+    ("mailbox {0} has no parent, or a wrong one",
+     "SELECT c.name FROM mailbox c LEFT JOIN mailbox p ON p.id = c.parent WHERE NOT c.removed AND"
+     " iif(c.parent IS NULL, instr(c.name, '/'), p.removed IS NOT 0 OR p.name || '/' <> substr(c.name,"
+     " 1, length(p.name) + 1) OR instr(substr(c.name, length(p.name) + 2), '/'))"),
+    ("mailbox {0} has UIDVALIDITY 0, one above the account's, or another mailbox's",
+     "SELECT name FROM mailbox WHERE uidvalidity NOT BETWEEN 1 AND (SELECT uidvalidity FROM account)"
+     " OR uidvalidity IN (SELECT uidvalidity FROM mailbox GROUP BY 1 HAVING count(*) > 1)"),
+    ("there is no INBOX",
+     "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM mailbox WHERE name = 'INBOX' AND NOT removed)"),
+    ("message {1} of mailbox {0} has no content",
+     "SELECT mailbox, uid FROM message WHERE NOT expunged AND content IS NULL"
+     " OR content NOT IN (SELECT id FROM content)"),
+    ("message {1} of mailbox {0} has another size than its content",
+     "SELECT m.mailbox, m.uid FROM message m JOIN content c ON c.id = m.content WHERE m.size <> c.size"),
+    ("message {1} of mailbox {0} has flags without a name",
+     f"SELECT mailbox, uid FROM message WHERE flags >> {SYSTEM_BITS} <> 0"
+     f" AND flags >> {SYSTEM_BITS} NOT IN (SELECT id FROM keywordset)"),
+    ("content {0} is needed by no message", "SELECT id FROM content WHERE id NOT IN"
+     " (SELECT content FROM message WHERE content IS NOT NULL)"),
+    ("content {0} has a number that was not given out",
+     "SELECT id FROM content WHERE id > (SELECT contents FROM account)"),
+    ("content {0} has no digest",
+     "SELECT id FROM content WHERE id NOT IN (SELECT content FROM digest)"),
+    ("the digest of content {0} is of none",
+     "SELECT content FROM digest WHERE content NOT IN (SELECT id FROM content)"),
+    ("keyword set {0} has a number that was not given out",
+     "SELECT id FROM keywordset WHERE id > (SELECT keywordsets FROM account)"),
+)
+
+
+def check(connect: Callable[[], apsw.Connection], home: Path) -> Iterator[str]:
+    """Problems of an account, in words; each look is one snapshot, so others may go on writing."""
+    connection = connect()
+    try:
+        try:
+            for text, in every(connection.execute, "PRAGMA integrity_check"):
+                if text != "ok":
+                    yield f"the database is damaged: {text}"
+            connection.execute("BEGIN")
+            yield from _broken_rules(connection)
+            yield from _broken_uses(connection)
+            connection.execute("COMMIT")
+            yield from _broken_contents(connection, home)
+        except apsw.CorruptError as error:
+            yield f"the database is damaged: {error}"
+            return
+        for path in orphans(home, connect):
+            yield f"file {path.relative_to(home)} belongs to no message"
+    finally:
+        connection.close()
+
+
+def _broken_rules(connection: apsw.Connection) -> Iterator[str]:
+    for text, statement in RULES:
+        for row in connection.execute(statement):
+            yield text.format(*row)
+
+
+def _broken_uses(connection: apsw.Connection) -> Iterator[str]:
+    held: dict[str, str] = {}
+    for name, uses in every(connection.execute, "SELECT name, uses FROM mailbox WHERE uses <> ''"):
+        for use in uses.split():
+            if use in held:
+                yield f"mailboxes {held[use]} and {name} have the same use {use}"
+            held[use] = name
+
+
+def _broken_contents(connection: apsw.Connection, home: Path) -> Iterator[str]:
+    """One content at a time, each in a snapshot of its own: this may take long."""
+    last = 0
+    while (row := one(connection.execute, "SELECT id, size, header_size, sha256, file, head, body"
+                      " FROM content WHERE id > ? ORDER BY id LIMIT 1", (last,))) is not None:
+        last = row[0]
+        problem = _broken_content(row, home)
+        # It may have been erased while its file was read.
+        if problem and one(connection.execute, "SELECT 1 FROM content WHERE id = ?", (last,)) is not None:
+            yield f"content {last} {problem}"
+
+
+def _broken_content(row: Any, home: Path) -> str:
+    _, size, header_size, expected, file, head, body = row
+    if len(head) != header_size:
+        return "has a header of another size"
+    if file is None:
+        whole = head + body
+        return _compare(len(whole), size, sha256(whole).digest(), expected)
+    try:
+        with (home / "large" / file).open("rb") as opened:
+            found = file_digest(opened, "sha256").digest()
+            return _compare(opened.tell(), size, found, expected)
+    except OSError:
+        return f"lacks its file {file}"
+
+
+def _compare(size: int, expected_size: int, digest: bytes, expected: bytes) -> str:
+    if size != expected_size:
+        return "has another size than its row says"
+    return "" if digest == expected else "has another hash than its row says"
