@@ -65,10 +65,15 @@ class Spec:
 
 @attrs.frozen
 class Capability:
-    """A capability, and when it is announced."""
+    """A capability, when it is announced, and the number behind its "=" if it has one."""
 
     name: bytes
     when: Callable[[Session], bool] = lambda session: True
+    value: Callable[[Session], int] | None = None
+
+    def text(self, session: Session) -> bytes:
+        """As it is announced."""
+        return self.name if self.value is None else b"%b=%d" % (self.name, self.value(session))
 
 
 def logged_in(session: Session) -> bool:
@@ -83,9 +88,8 @@ Table = Mapping[bytes, Any]
 class Extension:
     """An RFC, or a family of commands: its name, its RFCs, and its rows in the tables.
 
-    ``enable``: names for ENABLE, with the names that each implies.  ``fetch``, ``search``, ``status``,
-    ``select``, ``list_options`` and ``returns`` are the rows of the tables that the modules fetch, search,
-    status, select, list and search define.  ``response_only``: names in ``capabilities`` come from the module.
+    ``enable``: names for ENABLE, with the names that each implies.  What a row of the other tables is
+    stands in the module that reads them: fetch, search, status, select, list, mailboxes.
     """
 
     name: str
@@ -136,7 +140,7 @@ class Dialect:
 
     def capabilities(self, session: Session) -> bytes:
         """The capabilities of a session as it is now, IMAP4rev1 first."""
-        names = [c.name for e in self.extensions for c in e.capabilities if c.when(session)]
+        names = [c.text(session) for e in self.extensions for c in e.capabilities if c.when(session)]
         names.sort(key=lambda name: (not name.startswith(b"IMAP4"), name))
         return b" ".join(names)
 

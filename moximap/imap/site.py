@@ -51,7 +51,8 @@ class Limits:
 class Site:
     """``tls`` makes the server side of STARTTLS, None where there is no certificate.
 
-    ``listen_to_bells`` takes in what other processes wrote up to now.  ``peer_key`` gives the fingerprint of a TLS transport's client key, None where it has none.
+    ``listen_to_bells`` takes in what other processes wrote up to now.  ``peer_key`` gives the
+    fingerprint of a TLS transport's client key, None where it has none.
     """
 
     directory: IDirectory

@@ -1,0 +1,168 @@
+"""FETCH and UID FETCH, and the items that are columns (RFC 9051 6.4.5, 7.5.2, RFC 3501 6.4.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import attrs
+
+from moximap.imap import encoding
+from moximap.imap.commands.store import mark_seen
+from moximap.imap.dialect import SELECTED, Extension, Reply, Spec
+from moximap.imap.errors import Bad, No
+from moximap.imap.fetching import (PIECE, Context, Field, FlagsField, IFetchItem, Plan, Rendered,
+                                   Streamed, render)
+from moximap.imap.grammar import Cursor
+from moximap.imap.messageset import MessageSet
+from moximap.imap.session import Session
+from moximap.values import SEEN, NumSet
+
+#: A row of the table ``fetch``: parses what stands behind an item's name.
+FetchRow = Callable[[Cursor], IFetchItem]
+
+UID = Field(b"UID %d", ("uid",))
+#: Messages that are rendered from memory before the client is waited for.
+BATCH = 5000
+
+
+@attrs.frozen
+class Fetch:
+    messages: MessageSet
+    items: tuple[IFetchItem, ...]
+
+    async def run(self, session: Session) -> Reply | None:
+        view = session.selected
+        uids = self.messages.resolve(session)
+        plan, seen = self._plan(session)
+        if plan.from_memory and await _from_memory(session, plan, uids):
+            return None
+        found, unseen = await _stream(session, plan, NumSet.ascending(uids), seen)
+        if seen and unseen:
+            await mark_seen(session, unseen)
+        if found < len(uids):
+            raise No("some of the messages are gone for good", b"EXPUNGEISSUED")
+        if view.uids is not view.image.uids and any(view.image.place(uid) is None for uid in uids):
+            return Reply("some of the messages have been expunged", b"EXPUNGEISSUED")
+        return None
+
+    def _plan(self, session: Session) -> tuple[Plan, bool]:
+        """The items with UID first (CONTRACT 51), and FLAGS where \\Seen is going to be set."""
+        view = session.selected
+        assert session.room is not None
+        seen = any(item.sets_seen for item in self.items) and not view.read_only
+        items = [UID, *(item for item in self.items if item != UID)]
+        if seen and not any(isinstance(item, FlagsField) for item in items):
+            items.insert(1, FlagsField())
+        context = Context(session.room.flags, session.utf8, SEEN if seen else 0)
+        return Plan(items, context, view.numbering.word), seen
+
+
+async def _from_memory(session: Session, plan: Plan, uids: Sequence[int]) -> bool:
+    """Answer from the image; False where it does not have all the messages."""
+    view, room = session.selected, session.room
+    assert room is not None
+    if not room.fresh(view.image):
+        await room.refresh(view.image)
+    for start in range(0, len(uids), BATCH):
+        lines = plan.from_image(view, uids[start:start + BATCH])
+        if lines is None:
+            if start:
+                raise No("some of the messages have been expunged", b"EXPUNGEISSUED")
+            return False
+        session.write(b"".join(lines))
+        await session.out.ready()
+    return True
+
+
+async def _stream(session: Session, plan: Plan, uids: NumSet, seen: bool) -> tuple[int, list[int]]:
+    """Render and send piece by piece; gives the number of messages, and which had no \\Seen."""
+    view, count, unseen = session.selected, 0, []
+    number = partial(view.numbering.number, view)
+    while uids:
+        piece: Rendered = await session.call(render, session.account, view.mailbox.id, uids, plan,
+                                             number, seen)
+        await _send(session, piece)
+        count += piece.count
+        unseen += piece.unseen
+        if piece.last is None:
+            break
+        uids = uids.after(piece.last)
+    return count, unseen
+
+
+async def _send(session: Session, piece: Rendered) -> None:
+    ready: list[bytes] = []
+    for part in piece.parts:
+        if isinstance(part, Streamed):
+            session.write(b"".join(ready))
+            ready = []
+            await _send_streamed(session, part)
+        else:
+            ready.append(part)
+    session.write(b"".join(ready))
+    await session.out.ready()
+
+
+async def _send_streamed(session: Session, part: Streamed) -> None:
+    """Send a large value as the client takes it."""
+    for start in range(part.start, part.end, PIECE):
+        await session.out.ready()
+        end = min(start + PIECE, part.end)
+        data = await session.call(part.content.read, start, end)
+        if len(data) != end - start:
+            raise RuntimeError("a message is shorter than its size")
+        session.write(data)
+
+
+def parse_fetch(uid: bool) -> Callable[[Cursor], Fetch]:
+    def parse(p: Cursor) -> Fetch:
+        p.sp()
+        messages = MessageSet.parse(p, uid)
+        p.sp()
+        return Fetch(messages, parse_items(p))
+    return parse
+
+
+def parse_items(p: Cursor) -> tuple[IFetchItem, ...]:
+    """A macro, one item, or a list of items; each item once."""
+    if p.peek() == b"(":
+        items = p.list_of(lambda: parse_item(p))
+    else:
+        for macro, names in _MACROS.items():
+            if p.at(macro):
+                return tuple(names)
+        items = [parse_item(p)]
+    return tuple(dict.fromkeys(items))
+
+
+def parse_item(p: Cursor) -> IFetchItem:
+    name = p.word("FETCH item")
+    row: FetchRow | None = p.dialect.tables["fetch"].get(name)
+    if row is None:
+        raise Bad(f"unknown FETCH item {name.decode()}")
+    return row(p)
+
+
+def _always(item: IFetchItem) -> FetchRow:
+    return lambda p: item
+
+
+FLAGS = FlagsField()
+ENVELOPE = Field(b"ENVELOPE %b", ("envelope",))
+INTERNALDATE = Field(b"INTERNALDATE %b", ("date", "zone"), encoding.internaldate)
+SIZE = Field(b"RFC822.SIZE %d", ("size",))
+BODY = Field(b"BODY %b", ("body",))
+_MACROS: dict[bytes, tuple[IFetchItem, ...]] = {
+    b"ALL": (FLAGS, INTERNALDATE, SIZE, ENVELOPE),
+    b"FAST": (FLAGS, INTERNALDATE, SIZE),
+    b"FULL": (FLAGS, INTERNALDATE, SIZE, ENVELOPE, BODY)}
+
+EXTENSION = Extension(
+    name="FETCH", rfcs=(9051, 3501, 5530),
+    commands={b"FETCH": Spec(parse_fetch(False), SELECTED, may_expunge=False),
+              b"UID FETCH": Spec(parse_fetch(True), SELECTED, may_expunge=False)},
+    fetch={b"UID": _always(UID), b"FLAGS": _always(FLAGS), b"ENVELOPE": _always(ENVELOPE),
+           b"INTERNALDATE": _always(INTERNALDATE), b"RFC822.SIZE": _always(SIZE),
+           b"BODYSTRUCTURE": _always(Field(b"BODYSTRUCTURE %b", ("bodystructure",)))},
+)

@@ -1,0 +1,91 @@
+"""STORE and UID STORE (RFC 9051 6.4.6, RFC 3501 6.4.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Literal
+
+import attrs
+
+from moximap.imap.dialect import SELECTED, Extension, Reply, Spec
+from moximap.imap.dispatch import catch_up
+from moximap.imap.errors import Bad
+from moximap.imap.grammar import Cursor
+from moximap.imap.messageset import MessageSet
+from moximap.imap.session import Session
+from moximap.imap.view import StoreAnswer
+from moximap.values import NumSet
+
+_HOW: dict[bytes, Literal["+", "-", "="]] = {b"+": "+", b"-": "-", b"": "="}
+
+
+@attrs.frozen
+class Store:
+    messages: MessageSet
+    how: Literal["+", "-", "="]
+    flags: tuple[str, ...]
+    silent: bool
+
+    async def run(self, session: Session) -> Reply | None:
+        """The view answers for all targets, unchanged ones too."""
+        targets = NumSet.ascending(self.messages.resolve(session))
+        if targets:
+            await change_flags(session, targets, self.how, self.flags, self.silent)
+        return None
+
+
+async def change_flags(session: Session, targets: NumSet, how: Literal["+", "-", "="],
+                       flags: Iterable[str], silent: bool) -> None:
+    """Change flags of messages in the selected mailbox, and tell what came of it."""
+    view = session.selected
+    stored = await session.change(session.account.store, view.mailbox.id, targets, how, tuple(flags),
+                                  cursor=view.changed)
+    await catch_up(session, False, answered=StoreAnswer(targets, silent, stored))
+
+
+async def mark_seen(session: Session, uids: list[int]) -> None:
+    """Set \\Seen of messages that were fetched with it; their FETCH has told it already."""
+    await change_flags(session, NumSet.of(uids), "+", ("\\Seen",), silent=True)
+
+
+def parse_store(uid: bool) -> Callable[[Cursor], Store]:
+    def parse(p: Cursor) -> Store:
+        p.sp()
+        messages = MessageSet.parse(p, uid)
+        p.sp()
+        how = next(h for sign, h in _HOW.items() if p.at(sign))
+        p.take(b"FLAGS")
+        silent = p.at(b".SILENT")
+        p.sp()
+        return Store(messages, how, check_flags(_flags(p)), silent)
+    return parse
+
+
+def _flags(p: Cursor) -> tuple[str, ...]:
+    """store-att-flags: with parentheses or, in STORE only, without."""
+    if p.peek() == b"(":
+        return p.flag_list()
+    flags = [p.flag()]
+    while p.at_sp():
+        flags.append(p.flag())
+    return tuple(flags)
+
+
+SYSTEM = {name.upper(): name for name in ("\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft")}
+
+
+def check_flags(flags: tuple[str, ...]) -> tuple[str, ...]:
+    """System flags in their own spelling, each flag once; \\Recent and unknown ones are Bad."""
+    out: dict[str, str] = {}
+    for flag in flags:
+        if flag.startswith("\\") and flag.upper() not in SYSTEM:
+            raise Bad(f"there is no system flag {flag} that can be changed")
+        out.setdefault(flag.upper(), SYSTEM.get(flag.upper(), flag))
+    return tuple(out.values())
+
+
+EXTENSION = Extension(
+    name="STORE", rfcs=(9051, 3501),
+    commands={b"STORE": Spec(parse_store(False), SELECTED, may_expunge=False, writes=True),
+              b"UID STORE": Spec(parse_store(True), SELECTED, may_expunge=False, writes=True)},
+)

@@ -1,0 +1,195 @@
+"""FETCH items as columns and formats, and their bulk rendering (RFC 9051 7.5.2).
+
+A FETCH is compiled to one format string.  Where no item converts anything, a message costs one
+format operation.  Rendering is done in a store thread, in pieces of bounded size; a large body is
+not rendered but streamed.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Protocol
+
+import attrs
+
+from moximap.store.interfaces import Column, IAccount, IContent
+from moximap.values import SEEN, NumSet
+
+if TYPE_CHECKING:
+    from moximap.imap.view import View
+
+#: Octets after which a piece of a response goes out; also what is read of a large body at a time.
+PIECE = 262144
+
+
+@attrs.frozen
+class Streamed:
+    """A value that is too large to render: ``label``, then octets [start, end) of a content."""
+
+    label: bytes
+    content: IContent
+    start: int
+    end: int
+
+
+Value = bytes | int | Streamed
+Convert = Callable[..., Value]
+
+
+@attrs.frozen
+class Context:
+    """What rendering needs of the session: names of flag codes, and what is added to all codes."""
+
+    flags: Callable[[int], bytes]
+    utf8: bool = False
+    seen: int = 0
+
+
+class IFetchItem(Protocol):
+    """A FETCH item as it was asked for.
+
+    ``format`` takes one value: the only column, or what `converter` makes of the columns.
+    """
+
+    @property
+    def columns(self) -> tuple[Column, ...]: ...
+
+    @property
+    def format(self) -> bytes: ...
+
+    @property
+    def sets_seen(self) -> bool: ...
+
+    def converter(self, context: Context) -> Convert | None: ...
+
+
+@attrs.frozen
+class Field:
+    """An item that is one column in a format, perhaps converted."""
+
+    format: bytes
+    columns: tuple[Column, ...]
+    convert: Convert | None = None
+    sets_seen: bool = False
+
+    def converter(self, context: Context) -> Convert | None:
+        return self.convert
+
+
+@attrs.frozen
+class FlagsField:
+    """FLAGS, with \\Seen where this FETCH is about to set it."""
+
+    format: bytes = b"FLAGS (%b)"
+    columns: tuple[Column, ...] = ("flags",)
+    sets_seen: bool = False
+
+    def converter(self, context: Context) -> Convert:
+        names, seen = context.flags, context.seen
+        return (lambda code: names(code | seen)) if seen else names
+
+
+class Plan:
+    """A compiled FETCH."""
+
+    def __init__(self, items: Iterable[IFetchItem], context: Context, word: bytes) -> None:
+        columns: list[Column] = ["uid"]
+        takes: list[tuple[tuple[int, ...], Convert | None]] = []
+        formats = []
+        for item in items:
+            columns += [c for c in item.columns if c not in columns]
+            takes.append((tuple(columns.index(c) for c in item.columns), item.converter(context)))
+            formats.append(item.format)
+        self.columns = tuple(columns)
+        self._takes = takes
+        self._formats = formats
+        self._head = b"* %d " + word + b" ("
+        self._format = self._head + b" ".join(formats) + b")\r\n"
+        in_order = [place for places, _ in takes for place in places]
+        self._direct = all(c is None for _, c in takes) and in_order == list(range(1, len(columns)))
+        self._direct_uid = all(c is None for _, c in takes) and in_order == list(range(len(columns)))
+
+    def line(self, number: int, row: Sequence[Any]) -> bytes | list[bytes | Streamed]:
+        """The response for one message; as a list where a value is streamed."""
+        if self._direct_uid:
+            return self._format % (number, *row)
+        if self._direct:
+            return self._format % (number, *row[1:])
+        values = [row[places[0]] if convert is None else convert(*[row[i] for i in places])
+                  for places, convert in self._takes]
+        for value in values:
+            if isinstance(value, Streamed):
+                return self._pieces(number, values)
+        return self._format % (number, *values)
+
+    def _pieces(self, number: int, values: list[Value]) -> list[bytes | Streamed]:
+        out: list[bytes | Streamed] = [self._head % number]
+        for i, (form, value) in enumerate(zip(self._formats, values, strict=True)):
+            if i:
+                out.append(b" ")
+            if isinstance(value, Streamed):
+                out += [value.label, value]
+            else:
+                out.append(form % value)
+        return [*out, b")\r\n"]
+
+    @property
+    def from_memory(self) -> bool:
+        """Whether an image of the mailbox has all that is asked."""
+        return set(self.columns) <= {"uid", "flags", "modseq"}
+
+    def from_image(self, view: View, uids: Sequence[int]) -> list[bytes] | None:
+        """Responses from memory; None where a message is not in the image any more."""
+        image, number = view.image, view.numbering.number
+        places = [bisect_left(image.uids, uid) for uid in uids]
+        count = len(image.uids)
+        if any(i >= count or image.uids[i] != uid for i, uid in zip(places, uids, strict=True)):
+            return None
+        sources = {"uid": image.uids, "flags": image.flags, "modseq": image.modseqs}
+        arrays = [sources[c] for c in self.columns]
+        same = view.uids is image.uids and number(view, image.uids[0]) == 1
+        line = self.line
+        return [line(i + 1 if same else number(view, uid), [a[i] for a in arrays])  # type: ignore[misc]
+                for i, uid in zip(places, uids, strict=True)]
+
+
+@attrs.frozen
+class Rendered:
+    """A piece of a response.  ``last``: the UID up to which it goes, None: it is the end.
+
+    ``unseen``: UIDs in it that have no \\Seen; ``count``: messages in it.
+    """
+
+    parts: list[bytes | Streamed]
+    last: int | None
+    count: int
+    unseen: list[int]
+
+
+def render(account: IAccount, mailbox: int, uids: NumSet, plan: Plan,
+           number: Callable[[int], int], watch_seen: bool) -> Rendered:
+    """Render up to PIECE octets, or up to a streamed value; blocks, so in a store thread."""
+    out: list[bytes | Streamed] = []
+    unseen: list[int] = []
+    size = count = 0
+    columns = (*plan.columns, "flags") if watch_seen else plan.columns
+    with closing(account.fetch(mailbox, uids, columns)) as rows:  # type: ignore[type-var]
+        for row in rows:
+            uid: int = row[0]  # type: ignore[assignment]
+            if watch_seen:
+                row, flags = row[:-1], row[-1]
+                if not flags & SEEN:  # type: ignore[operator]
+                    unseen.append(uid)
+            line = plan.line(number(uid), row)
+            count += 1
+            if isinstance(line, bytes):
+                out.append(line)
+                size += len(line)
+                if size < PIECE:
+                    continue
+            else:
+                out += line
+            return Rendered(out, uid, count, unseen)
+    return Rendered(out, None, count, unseen)
