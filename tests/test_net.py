@@ -95,7 +95,7 @@ class Listening(TestCase):
         for address in self.ready:
             self.assertEqual(await self.read(address), b"hello")
         self.assertEqual([(event["kind"], event["address"]) for event in logged],
-                         [(kind, show_address(address)) for kind, address in zip(KINDS, self.ready, strict=True)])
+                         list(zip(KINDS, map(show_address, self.ready), strict=True)))
 
     async def test_a_stopped_service_lets_go_and_can_start_again(self) -> None:
         service = self.listeners(Listen("imap", LOOPBACK))
