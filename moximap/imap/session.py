@@ -123,7 +123,9 @@ class Session:
         self.state = AUTHENTICATED
 
     def select(self, view: View) -> None:
+        assert self.room is not None
         self.view = view
+        self.room.readers.add(view)
         self.state = SELECTED
         self.saved = NumSet()
         self.dress(view)
@@ -133,6 +135,7 @@ class Session:
         if self.view is not None:
             assert self.room is not None
             self.room.unlisten(self)
+            self.room.readers.discard(self.view)
             self.room.release(self.view.image)
             self.view = None
             self.state = AUTHENTICATED

@@ -63,11 +63,15 @@ class Bell:
     def drain(self) -> list[tuple[str, int]] | None:
         """What was rung since the last time; None if something was lost: everything is stale."""
         rung: dict[str, int] = {}
-        while (datagram := self._receive()) is not None:
+        datagram = self._receive()
+        if datagram is None:
+            return []                # a mark is left only where there is something in the queue
+        while datagram is not None:
             modseq, _, account = datagram.partition(b" ")
             if account:
                 name = account.decode()
                 rung[name] = max(int(modseq), rung.get(name, 0))
+            datagram = self._receive()
         try:
             _mark(self._own).unlink()
         except FileNotFoundError:

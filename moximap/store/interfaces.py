@@ -168,6 +168,9 @@ class IAccount(Interface):
 
     # keeping house
 
+    def set_floor(modseq: int) -> None:
+        """This opening may still read what was expunged after ``modseq``; at first: after it began."""
+
     def erase(floor: int) -> int:
         """Erase contents that nobody needs: of messages expunged at or before modseq ``floor``.
 

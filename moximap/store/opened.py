@@ -8,25 +8,39 @@ others are told.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
 
 from moximap.store.image import Image
 from moximap.store.interfaces import IAccount, IDirectory
 from moximap.values import Changes, Opened, Written
 
-_T = TypeVar("_T")
+log = Logger()
+
 _W = TypeVar("_W", bound=Written)
 Call = Callable[..., Deferred[Any]]
 Listener = Callable[[int | None], None]
 
 #: Images that are kept for mailboxes that nobody has selected, per account.
 SPARE_IMAGES = 8
-#: Seconds after which an account that nobody uses is closed, and flag-only commits are synced.
+#: Seconds after which an account that nobody uses is closed, flag-only commits are synced, and
+#: contents of expunged messages are erased.
 LINGER = 60.0
 SYNC_DELAY = 0.8
+ERASE_DELAY = 20.0
+
+
+class IReader(Protocol):
+    """Who has a mailbox selected, and may still read what it was not told is gone."""
+
+    image: Image
+    told: int
+
+    def up_to_date(self) -> bool:
+        """Everything that the image knows was told."""
 
 
 class OpenAccount:
@@ -43,6 +57,9 @@ class OpenAccount:
         self._listeners: dict[object, tuple[int | None, Listener]] = {}
         self._reactor = reactor
         self._sync: IDelayedCall | None = None
+        self._erase: IDelayedCall | None = None
+        self._last = 0
+        self.readers: set[IReader] = set()
         self.on_write: Callable[[str, int], None] = lambda account, modseq: None
         self.flag_bytes: dict[int, bytes] = {}
 
@@ -62,6 +79,7 @@ class OpenAccount:
     async def open(self, name: str) -> tuple[Opened, Image]:
         """SELECT: the mailbox and its image, up to date, held until `release`."""
         start = self.heard
+        self._last = max([self._last, *(image.modseq for image in self.images.values())])
         known = {id: image.modseq for id, image in self.images.items()}
         opened: Opened = await self.call(self.store.open, name, known)
         image = self.images.get(opened.mailbox.id)
@@ -136,13 +154,43 @@ class OpenAccount:
             if image is not None and not image.apply(changes):
                 image.checked = -1
         self._tell({changes.mailbox for changes in written.changes})
+        self._last = max(self._last, written.modseq)
         self.on_write(self.store.name, written.modseq)
         if self._sync is None:
             self._sync = self._reactor.callLater(SYNC_DELAY, self._sync_now)
+        if any(changes.expunged for changes in written.changes):
+            self.erase_soon()
+
+    # keeping house
 
     def _sync_now(self) -> None:
         self._sync = None
-        self.call(self.store.sync).addErrback(lambda failure: None)
+        self._in_background(self.store.sync)
+
+    def erase_soon(self) -> None:
+        """Erase what nobody needs any more, in a while."""
+        if self._erase is None:
+            self._erase = self._reactor.callLater(ERASE_DELAY, self._erase_now)
+
+    def floor(self) -> int:
+        """What was expunged up to this modseq is read by nobody in this process any more."""
+        return min((reader.told for reader in self.readers
+                    if not (reader.up_to_date() and self.fresh(reader.image))), default=self._last)
+
+    def _erase_now(self) -> None:
+        self._erase = None
+        floor = self.floor()
+        if floor < self._last:
+            self.erase_soon()                     # somebody was not told everything yet
+        self._in_background(self._erase_to, floor)
+
+    def _erase_to(self, floor: int) -> None:
+        self.store.set_floor(floor)
+        self.store.erase(floor)
+
+    def _in_background(self, function: Callable[..., object], *args: object) -> None:
+        self.call(function, *args).addErrback(
+            lambda failure: log.failure("keeping house failed", failure=failure))
 
     # listening
 
@@ -153,9 +201,10 @@ class OpenAccount:
     def unlisten(self, who: object) -> None:
         self._listeners.pop(who, None)
 
-    def bell(self) -> None:
+    def bell(self, modseq: int = 0) -> None:
         """Another process wrote: nothing here is fresh."""
         self.heard += 1
+        self._last = max(self._last, modseq)
         for _, listener in list(self._listeners.values()):
             listener(None)
 
@@ -169,9 +218,10 @@ class OpenAccount:
 
     def closing(self) -> None:
         """Stop the timers; the store is closed by who opened it."""
-        if self._sync is not None:
-            self._sync.cancel()
-            self._sync = None
+        for timer in (self._sync, self._erase):
+            if timer is not None:
+                timer.cancel()
+        self._sync = self._erase = None
 
 
 class OpenAccounts:
@@ -209,6 +259,7 @@ class OpenAccounts:
                 other.errback(error)
             raise
         account = self._open[name] = OpenAccount(store, self._call, self._reactor)
+        account.erase_soon()
         account.on_write = lambda name, modseq: self.on_write(name, modseq)
         for other in self._opening.pop(name):
             other.callback(account)
@@ -221,11 +272,11 @@ class OpenAccounts:
         if not account.users and self._open.get(name) is account:
             self._closing[name] = self._reactor.callLater(LINGER, self._close, name)
 
-    def bell(self, name: str | None) -> None:
+    def bell(self, name: str | None, modseq: int = 0) -> None:
         """Another process wrote to an account; None: to any."""
         for key in [name] if name is not None else list(self._open):
             if key in self._open:
-                self._open[key].bell()
+                self._open[key].bell(modseq)
 
     def close_all(self) -> list[IAccount]:
         """Forget all accounts, and give their stores to be closed."""
