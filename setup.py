@@ -1,13 +1,30 @@
 """How moximap is packaged and what it needs."""
 
 import re
+import shutil
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
 VERSION = re.search(r'^__version__ = "(.+)"$', (HERE / "moximap/__init__.py").read_text(), re.M)
 assert VERSION is not None
+
+
+class BuildFromHere(build_py):
+    """The build, and two things that are easily met when it runs in a checkout."""
+
+    def run(self) -> None:
+        if not self.editable_mode:
+            # commands/ is searched for modules: one that was removed must not live on in an old build.
+            shutil.rmtree(self.build_lib, ignore_errors=True)
+        super().run()
+        if not self.editable_mode and not (HERE / "PKG-INFO").exists():
+            # `trial tests` looks for a package, and not in the current directory.  What is installed
+            # from a checkout (an unpacked sdist has a PKG-INFO) therefore knows the way to its tests.
+            Path(self.build_lib, "moximap-checkout.pth").write_text(f"{HERE}\n", encoding="utf-8")
+
 
 setup(
     name="moximap",
@@ -55,5 +72,6 @@ setup(
             "hypothesis >= 6.100",
         ],
     },
+    cmdclass={"build_py": BuildFromHere},
     zip_safe=False,
 )

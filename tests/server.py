@@ -1,0 +1,222 @@
+"""A real `twistd moximap` as a child process, for tests with real mail programs.
+
+The process is its own: clients may block the test's thread.  Ports are the kernel's choice and are
+read from what the server logs, so nothing sleeps and no two tests meet.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pty
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from unittest import SkipTest
+
+import attrs
+from twisted.trial.unittest import SynchronousTestCase
+
+import moximap
+
+ROOT = Path(__file__).resolve().parent.parent
+#: Where the moximap comes from that is tested: the children run the same, installed or not.
+CODE = Path(moximap.__file__).resolve().parent.parent
+START_SECONDS = 60.0
+STOP_SECONDS = 15.0
+PROGRAM_SECONDS = 60.0
+LISTENING = re.compile(r"\blistening: (\w+) on .*?:(\d+)\s*$")
+
+
+def needs(*programs: str) -> None:
+    """Skip the calling test where a program is missing; under CI that is a failure, not a skip."""
+    missing = [program for program in programs if shutil.which(program) is None]
+    if not missing:
+        return
+    reason = f"not installed: {', '.join(missing)}"
+    if os.environ.get("CI"):
+        raise AssertionError(reason)
+    raise SkipTest(reason)
+
+
+def environment(**more: str) -> dict[str, str]:
+    """What children get: the code under test, and texts in a language that tests can read."""
+    path = {"PYTHONPATH": str(CODE)} if CODE == ROOT else {}
+    return os.environ | {"LC_ALL": "C.UTF-8", "PYTHONUNBUFFERED": "1"} | path | more
+
+
+def run(*command: str | Path, given: bytes = b"", directory: Path | None = None,
+        seconds: float = PROGRAM_SECONDS, **variables: str) -> bytes:
+    """Standard output of a program; AssertionError with all that it said if it fails or hangs."""
+    try:
+        done = subprocess.run(list(map(str, command)), input=given, capture_output=True, cwd=directory,
+                              timeout=seconds, env=environment(**variables), check=False)
+    except subprocess.TimeoutExpired as hung:
+        raise AssertionError(f"{command[0]} hangs: {hung.stdout!r} {hung.stderr!r}") from hung
+    if done.returncode != 0:
+        raise AssertionError(f"{command[0]} ends with {done.returncode}:\n"
+                             f"{done.stdout.decode(errors='replace')}\n{done.stderr.decode(errors='replace')}")
+    return done.stdout
+
+
+def run_on_terminal(*command: str | Path, directory: Path | None = None, **variables: str) -> bytes:
+    """What a program shows on a terminal of its own; AssertionError as for run()."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(list(map(str, command)), stdin=theirs, stdout=theirs, stderr=theirs,
+                               cwd=directory, start_new_session=True,
+                               env=environment(TERM="xterm", LINES="24", COLUMNS="80") | variables)
+    os.close(theirs)
+    screen = bytearray()
+
+    def watch() -> None:
+        # The other side of a terminal is gone: Linux says so with an error, not with an end.
+        with contextlib.suppress(OSError):
+            while said := os.read(ours, 65536):
+                screen.extend(said)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        process.wait(PROGRAM_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise AssertionError(f"{command[0]} does not end: {bytes(screen[-2000:])!r}") from None
+    finally:
+        process.kill()
+        process.wait()
+        watcher.join()
+        os.close(ours)
+    if process.returncode != 0:
+        raise AssertionError(f"{command[0]} ends with {process.returncode}: {bytes(screen[-2000:])!r}")
+    return bytes(screen)
+
+
+def moximap_command(data: Path, *arguments: str, given: bytes = b"") -> bytes:
+    """`moximap --data DATA ARGUMENTS...`, as installed or straight from the checkout."""
+    return run(sys.executable, "-c", "from moximap.cli.main import main; main()", "--data", data,
+               *arguments, given=given)
+
+
+def add_account(data: Path, name: str, password: str) -> None:
+    """An account with a password."""
+    moximap_command(data, "account", "add", name, "--password-stdin", given=password.encode() + b"\n")
+
+
+@attrs.define(eq=False)
+class Child:
+    """A process, what it has said so far, and the wish that it ends."""
+
+    process: subprocess.Popen[str]
+    lines: list[str] = attrs.field(factory=list)
+    _heard: threading.Condition = attrs.field(factory=threading.Condition)
+    _over: bool = False
+
+    @classmethod
+    def start(cls, *command: str | Path, directory: Path) -> Child:
+        child = cls(subprocess.Popen(list(map(str, command)), cwd=directory, env=environment(), text=True,
+                                     errors="replace", stdin=subprocess.DEVNULL,
+                                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT))
+        threading.Thread(target=child._listen, daemon=True).start()
+        return child
+
+    def _listen(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as said:
+            for line in said:
+                with self._heard:
+                    self.lines.append(line)
+                    self._heard.notify_all()
+        with self._heard:
+            self._over = True
+            self._heard.notify_all()
+
+    def wait_until(self, enough: Callable[[list[str]], bool], seconds: float = START_SECONDS) -> None:
+        """Return when what was said is enough; AssertionError when it ends or dawdles before that."""
+        with self._heard:
+            self._heard.wait_for(lambda: self._over or enough(self.lines), seconds)
+            if not enough(self.lines):
+                raise AssertionError(f"{self.process.args!r} did not get ready:\n{self.said}")
+
+    @property
+    def said(self) -> str:
+        return "".join(self.lines)
+
+    def stop(self) -> None:
+        """Ask it to end, and make it end."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def twistd(*arguments: str | Path, directory: Path) -> Child:
+    """`twistd --nodaemon moximap ARGUMENTS...`, not waited for."""
+    return Child.start(sys.executable, Path(sys.executable).parent / "twistd", "--nodaemon", "--pidfile=",
+                       "moximap", *arguments, directory=directory)
+
+
+@attrs.define(eq=False)
+class Server:
+    """A running server: where it keeps its data, on which ports it listens."""
+
+    data: Path
+    child: Child
+    certificate: Path
+    ports: dict[str, int]
+
+
+def make_certificate(directory: Path) -> tuple[Path, Path]:
+    """A self-signed certificate for localhost and its key, as PEM files."""
+    certificate, key = directory / "cert.pem", directory / "key.pem"
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+        "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+        "-keyout", key, "-out", certificate)
+    return certificate, key
+
+
+class ServerTestCase(SynchronousTestCase):
+    """Each test has its own server with one account; whatever happens, it is stopped again."""
+
+    kinds = ("imap",)
+    user, password = "ada@example.org", 'le "mot" de pa\\sse'
+
+    def setUp(self) -> None:
+        needs("openssl")
+        self.directory = Path(tempfile.mkdtemp(prefix="moximap-test-"))
+        self.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)
+        self.server = self.start_server()
+
+    def start_server(self) -> Server:
+        data = self.directory / "data"
+        certificate, key = make_certificate(self.directory)
+        add_account(data, self.user, self.password)
+        child = twistd("--data", data, "--plaintext-login", "--tls-cert", certificate, "--tls-key", key,
+                       *listen(*self.kinds), directory=self.directory)
+        self.look_after(child)
+        child.wait_until(lambda lines: len(ports_in(lines)) == len(self.kinds))
+        return Server(data, child, certificate, ports_in(child.lines))
+
+    def look_after(self, child: Child) -> None:
+        """End it with the test.  Something unexpected in its log fails the test, even if no client minds."""
+        def check_log() -> None:
+            if "Traceback" in child.said or "SERVERBUG" in child.said:
+                raise AssertionError(f"the server logged:\n{child.said}")
+        self.addCleanup(check_log)
+        self.addCleanup(child.stop)
+
+
+def listen(*kinds: str) -> list[str]:
+    """Options for listeners on ports that the kernel picks."""
+    return [word for kind in kinds for word in ("--listen", f"{kind}=tcp:0:interface=127.0.0.1")]
+
+
+def ports_in(lines: list[str]) -> dict[str, int]:
+    """The port of each kind of listener that said that it is ready."""
+    return {found[1]: int(found[2]) for line in lines if (found := LISTENING.search(line))}
