@@ -65,8 +65,8 @@ RULES: Final[tuple[tuple[str, str], ...]] = (
     ("there is no INBOX",
      "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM mailbox WHERE name = 'INBOX' AND NOT removed)"),
     ("message {1} of mailbox {0} has no content",
-     "SELECT mailbox, uid FROM message WHERE NOT expunged AND content IS NULL"
-     " OR content NOT IN (SELECT id FROM content)"),
+     "SELECT mailbox, uid FROM message WHERE iif(content IS NULL, NOT expunged,"
+     " content NOT IN (SELECT id FROM content))"),
     ("message {1} of mailbox {0} has another size than its content",
      "SELECT m.mailbox, m.uid FROM message m JOIN content c ON c.id = m.content WHERE m.size <> c.size"),
     ("message {1} of mailbox {0} has flags without a name",
