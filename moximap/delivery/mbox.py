@@ -16,7 +16,7 @@ from moximap.values import InternalDate
 _CHUNK: Final = 1 << 16
 _FROM_LINE: Final = re.compile(
     rb"From .*?\b((?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? .*\d\d?:\d\d.*)$", re.IGNORECASE)
-_STARTS: Final = re.compile(rb"From .*\d:\d\d")
+_NETSCAPE: Final = re.compile(rb"From -\s*$")
 _BLANK: Final = (b"\n", b"\r\n")
 _QUOTED_FROM: Final = re.compile(rb">+From ")
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -93,13 +93,15 @@ class _Message:
 def messages(stream: BinaryIO, spool: Callable[[], ISpool]) -> Iterator[tuple[NewMessage, int]]:
     """Messages of an mbox, each with the octets that it takes there.
 
-    A message starts at the file's first line, and after a blank line with a `From ` line that has a
-    time in it: not all who write such files quote a body's "From here on".
+    A message starts at the file's first line, and with a `From ` line that is dated; after a blank
+    line Netscape's bare `From - ` is enough.  Not all who write such files put the blank line, and not
+    all quote a body's "From here on".
     """
     message: _Message | None = None
     starts, after_blank, size = True, True, 0
     while line := stream.readline(_CHUNK):
-        if starts and after_blank and _STARTS.match(line) or message is None:
+        if message is None or (starts and line.startswith(b"From ")
+                               and (date_of(line) or (after_blank and _NETSCAPE.match(line)))):
             if message is not None:
                 yield message.done(), size
             message, size = _Message(line, spool), 0

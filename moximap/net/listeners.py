@@ -48,7 +48,8 @@ class Listen:
     def on(self, reactor: Any) -> IStreamServerEndpoint:
         """The endpoint; BadListen.  Nothing listens yet."""
         try:
-            endpoint: IStreamServerEndpoint = serverFromString(reactor, self.endpoint)
+            endpoint: IStreamServerEndpoint = serverFromString(  # type: ignore[no-untyped-call]
+                reactor, self.endpoint)
         except Exception as error:      # each kind of endpoint fails in its own way: plugins too
             raise BadListen(f"{self}: not an endpoint of Twisted ({_reason(error)})") from error
         return endpoint

@@ -1,0 +1,28 @@
+"""The `moximap` command: accounts and mail, with the server running or not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+import moximap
+from moximap.cli import accounts, checks, mail
+from moximap.cli.context import Data, Program
+
+#: The commands, in the order of the help.
+COMMANDS = (accounts.account, mail.import_, mail.deliver, checks.check)
+
+
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--data", "path", type=click.Path(path_type=Path), envvar="MOXIMAP_DATA", show_envvar=True,
+              metavar="DIR", help="Directory of all accounts and their mail.")
+@click.version_option(moximap.__version__, prog_name="moximap", message="%(prog)s %(version)s")
+@click.pass_context
+def main(context: click.Context, path: Path | None) -> None:
+    """Accounts and mail of a moximap server, whether it is running or not."""
+    context.obj = Data(path)
+
+
+for _command in COMMANDS:
+    main.add_command(_command)
