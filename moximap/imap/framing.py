@@ -59,7 +59,8 @@ class Framer:
         parts, self.parts = self.parts, []
         return parts
 
-    def literals(self) -> tuple[int, int]:
-        """Number and octets of the literals in memory so far."""
-        sizes = [p.size for p in self.parts if isinstance(p, Literal) and isinstance(p.content, bytes)]
-        return len(sizes), sum(sizes)
+    def sizes(self) -> tuple[int, int, int]:
+        """Number of literals, octets of those in memory, and octets of text, so far."""
+        literals = [p for p in self.parts if isinstance(p, Literal)]
+        return (len(literals), sum(p.size for p in literals if isinstance(p.content, bytes)),
+                sum(len(p) for p in self.parts if isinstance(p, bytes)))

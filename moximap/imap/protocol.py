@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Coroutine
 from typing import Any
-from functools import partial
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IDelayedCall, IHandshakeListener
+from twisted.internet.interfaces import IAddress, IHandshakeListener
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.logger import Logger
 from twisted.protocols.basic import LineReceiver
@@ -20,11 +19,11 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from moximap.imap import dispatch
-from moximap.imap.dialect import NOT_AUTHENTICATED
-from moximap.imap.errors import Bye, Refusal, TooBig
+from moximap.imap.errors import Bye, Refusal
 from moximap.imap.framing import Announced, Framer
 from moximap.imap.outlet import Outlet
-from moximap.imap.receiving import InMemory, Nowhere, OnDisk, Receiver
+from moximap.imap.patience import Patience
+from moximap.imap.receiving import Nowhere, Receiver, discard, judge
 from moximap.imap.session import Gone, Session
 from moximap.imap.site import Site
 
@@ -56,21 +55,21 @@ class IMAPProtocol(LineReceiver):
         self._running = False
         self._stopped_reading = False
         self._line: Deferred[bytes] | None = None
-        self._timer: IDelayedCall | None = None
-        self._heard = 0.0
-        self._outlet = Outlet(site.reactor, self._look_sooner)
+        self._outlet = Outlet(site.reactor, lambda: self._patience.blocked())
         self.write = self._outlet.write
         self.ready = self._outlet.ready
         self.session = Session(site, self)
+        self._patience = Patience(site.reactor, site.limits, self.session, self._outlet, self._client_waits,
+                                  self._silent, self._abort)
 
     # the connection's life
 
     def connectionMade(self) -> None:
         self._outlet.attach(self.transport)
-        self._heard = self.site.reactor.seconds()
-        limits = self.site.limits
-        self._watch(limits.handshake_timeout if self._implicit_tls else limits.login_timeout)
-        if not self._implicit_tls:
+        if self._implicit_tls:
+            self._patience.hurry = True
+            self._patience.start(self.site.limits.handshake_timeout)
+        else:
             self._greet()
 
     def handshakeCompleted(self) -> None:
@@ -82,6 +81,8 @@ class IMAPProtocol(LineReceiver):
 
     def _greet(self) -> None:
         self._greeted = True
+        self._patience.hurry = False
+        self._patience.start(self.site.limits.login_timeout)
         factory = self.factory
         assert isinstance(factory, IMAPFactory)
         if factory.connections > self.site.limits.connections:
@@ -95,12 +96,11 @@ class IMAPProtocol(LineReceiver):
         factory = self.factory
         assert isinstance(factory, IMAPFactory)
         factory.connections -= 1
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._patience.stop()
         if self._receiver is not None:
             self._receiver.abandon()
             self._receiver = None
+        discard(self.session, self._framer.take())
         line, self._line = self._line, None
         if line is not None:
             line.errback(Gone())
@@ -110,43 +110,18 @@ class IMAPProtocol(LineReceiver):
 
     # timeouts
 
-    def _patience(self) -> tuple[float, float]:
-        """Seconds that a client may say nothing, and read nothing."""
-        limits = self.site.limits
-        if self.session.state == NOT_AUTHENTICATED:
-            return limits.login_timeout, limits.login_write_timeout
-        return limits.idle_timeout, limits.write_timeout
+    def _client_waits(self) -> bool:
+        return self._running and self._line is None
 
-    def _watch(self, seconds: float) -> None:
-        self._timer = self.site.reactor.callLater(seconds, self._check)
-
-    def _look_sooner(self) -> None:
-        """The client stopped reading: look when its patience is over, not when it was last due."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._watch(self._patience()[1])
-
-    def _check(self) -> None:
-        """Close a connection whose client neither speaks nor reads; else look again when it is due."""
-        self._timer = None
-        now, (quiet, stuck) = self.site.reactor.seconds(), self._patience()
-        due = self._heard + quiet
-        blocked = self._outlet.blocked
-        if blocked is not None:
-            due = min(due, blocked + stuck)
-        if not self._greeted or self._closing or blocked is not None and now >= blocked + stuck:
-            self.transport.abortConnection()
-        elif now < due or self._running and self._line is None:
-            self._watch(max(due - now, 1.0))
-        else:
-            dispatch.bye(self.session, Bye("inactive for too long"))
-            self._finish()
+    def _silent(self) -> None:
+        dispatch.bye(self.session, Bye("inactive for too long"))
+        self._finish()
 
     # coming in
 
     def dataReceived(self, data: bytes) -> None:
         if data:
-            self._heard = self.site.reactor.seconds()
+            self._patience.heard()
         super().dataReceived(data)  # type: ignore[no-untyped-call]
         if self.paused and not self._stopped_reading and len(self._buffer) > BACKLOG:
             self._stopped_reading = True
@@ -229,6 +204,9 @@ class IMAPProtocol(LineReceiver):
     def _broken(self, failure: Failure) -> None:
         if not isinstance(failure.value, Gone):
             log.failure("connection broken by a server error", failure=failure)
+        self._abort()
+
+    def _abort(self) -> None:
         if not self._lost:
             self.transport.abortConnection()
 
@@ -238,7 +216,9 @@ class IMAPProtocol(LineReceiver):
         """Judge a literal; then continue, throw it away, or answer at once."""
         self._running = True
         try:
-            receiver = await self._judge(announced)
+            if self._refused is not None:
+                raise self._refused
+            receiver = await judge(self.session, self._framer, announced)
         except Bye as error:
             dispatch.bye(self.session, error)
             self._finish()
@@ -249,29 +229,6 @@ class IMAPProtocol(LineReceiver):
         finally:
             self._ran()
         self._begin(receiver, announced)
-
-    async def _judge(self, announced: Announced) -> Receiver:
-        """The receiver for a literal, by the command that it belongs to; refusals are raised."""
-        if self._refused is not None:
-            raise self._refused
-        session, parts = self.session, self._framer.parts
-        try:
-            cursor, _ = dispatch.tag_of([*parts], session)
-        except dispatch.NotIMAP:
-            raise Bye("please try again speaking IMAP") from None
-        _, spec = dispatch.start(cursor, session)
-        dispatch.allowed(session, spec)
-        if spec.admit is not None:
-            await spec.admit(session, [*parts], announced)
-            if announced.size > self.site.limits.memory:
-                return OnDisk(announced, session)
-            return InMemory(announced)
-        limits = self.site.limits
-        count, octets = self._framer.literals()
-        if announced.size > limits.literal or count >= limits.literal_count \
-                or octets + announced.size > limits.literals:
-            raise TooBig("the literal is too big")
-        return InMemory(announced)
 
     def _begin(self, receiver: Receiver, announced: Announced) -> None:
         if self._lost:
@@ -317,6 +274,7 @@ class IMAPProtocol(LineReceiver):
             else:
                 dispatch.bye(self.session, Bye("please try again speaking IMAP"))
         finally:
+            discard(self.session, parts)
             self._ran()
         if self._closing:
             self._finish()
@@ -346,6 +304,8 @@ class IMAPProtocol(LineReceiver):
         if not self._lost:
             self._outlet.detach()
             self.transport.loseConnection()
+            self._patience.hurry = True
+            self._patience.start(self.site.limits.login_write_timeout)
 
     # IOutlet, for the session
 
@@ -373,11 +333,10 @@ class IMAPFactory(Factory):
     def __init__(self, site: Site, implicit_tls: bool = False) -> None:
         self.site = site
         self.connections = 0
-        self.buildProtocol = partial(self._build, implicit_tls)  # type: ignore[method-assign]
+        self._implicit_tls = implicit_tls
 
-    def _build(self, implicit_tls: bool, addr: IAddress | None) -> IMAPProtocol:
+    def buildProtocol(self, addr: IAddress | None) -> IMAPProtocol:
         self.connections += 1
-        protocol = IMAPProtocol(self.site, implicit_tls)
+        protocol = IMAPProtocol(self.site, self._implicit_tls)
         protocol.factory = self
         return protocol
-

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
-from moximap.imap.errors import Refusal, refusal
-from moximap.imap.framing import Announced, Literal
+from moximap.imap import dispatch
+from moximap.imap.errors import Bye, Refusal, TooBig, refusal
+from moximap.imap.framing import Announced, Framer, Literal, Part
 from moximap.imap.session import Session
 from moximap.store.errors import StoreError
 from moximap.store.interfaces import ISpool
@@ -124,3 +126,33 @@ class OnDisk:
             raise error or RuntimeError("spooling failed")
         self.refused = refusal(error)
         self.abandon()
+
+
+async def judge(session: Session, framer: Framer, announced: Announced) -> Receiver:
+    """The receiver for a literal, by the command that it belongs to; refusals are raised.
+
+    Whether it may come is known before the continuation is sent.
+    """
+    limits = session.site.limits
+    try:
+        cursor, _ = dispatch.tag_of(framer.parts, session)
+    except dispatch.NotIMAP:
+        raise Bye("please try again speaking IMAP") from None
+    _, spec = dispatch.start(cursor, session)
+    dispatch.allowed(session, spec)
+    count, octets, text = framer.sizes()
+    if count >= limits.literal_count or text > limits.line:
+        raise TooBig("the command is too big")
+    if spec.admit is not None:
+        await spec.admit(session, [*framer.parts], announced)
+        return OnDisk(announced, session) if announced.size > limits.memory else InMemory(announced)
+    if announced.size > limits.literal or octets + announced.size > limits.literals:
+        raise TooBig("the literal is too big")
+    return InMemory(announced)
+
+
+def discard(session: Session, parts: Iterable[Part]) -> None:
+    """Remove spooled literals that no append took; harmless for one that was taken."""
+    for part in parts:
+        if isinstance(part, Literal) and not isinstance(part.content, bytes):
+            session.call(part.content.discard)

@@ -30,9 +30,6 @@ class Append:
             appended: Appended = await session.change(session.account.append, self.mailbox, [message])
         except NoSuchMailbox as error:
             raise refusal(error, {NoSuchMailbox: b"TRYCREATE"}) from None
-        finally:
-            if not isinstance(message.content, bytes):
-                session.call(message.content.discard)
         (first, _), = appended.uids.ranges
         return Reply("appended", b"APPENDUID %d %d" % (appended.uidvalidity, first))
 
