@@ -120,6 +120,8 @@ class IMAPProtocol(LineReceiver):
     # coming in
 
     def dataReceived(self, data: bytes) -> None:
+        if self._closing:
+            return                                 # nothing that comes now is of use
         if data:
             self._patience.heard()
         super().dataReceived(data)  # type: ignore[no-untyped-call]
@@ -128,8 +130,6 @@ class IMAPProtocol(LineReceiver):
             self.transport.pauseProducing()
 
     def lineReceived(self, line: bytes) -> None:
-        if self._closing or self._lost:
-            return
         line = line[:-1] if line.endswith(b"\r") else line
         if self._line is not None:
             waiting, self._line = self._line, None
