@@ -66,6 +66,9 @@ class IMAPProtocol(LineReceiver):
 
     def connectionMade(self) -> None:
         self._outlet.attach(self.transport)
+        no_delay = getattr(self.transport, "setTcpNoDelay", None)
+        if no_delay is not None:                   # an answer in two writes would wait for an ACK
+            no_delay(True)
         if self._implicit_tls:
             self._patience.hurry = True
             self._patience.start(self.site.limits.handshake_timeout)
@@ -125,7 +128,7 @@ class IMAPProtocol(LineReceiver):
         if data:
             self._patience.heard()
         super().dataReceived(data)  # type: ignore[no-untyped-call]
-        if self.paused and not self._stopped_reading and len(self._buffer) > BACKLOG:
+        if self.paused and not (self._stopped_reading or self._closing) and len(self._buffer) > BACKLOG:
             self._stopped_reading = True
             self.transport.pauseProducing()
 
