@@ -86,6 +86,21 @@ class NumSet:
     def __bool__(self) -> bool:
         return bool(self.ranges)
 
+    def __and__(self, other: NumSet) -> NumSet:
+        """What both sets have."""
+        out: list[tuple[int, int]] = []
+        ours, theirs = iter(self.ranges), iter(other.ranges)
+        mine, its = next(ours, None), next(theirs, None)
+        while mine is not None and its is not None:
+            low, high = max(mine[0], its[0]), min(mine[1], its[1])
+            if low <= high:
+                out.append((low, high))
+            if mine[1] < its[1]:
+                mine = next(ours, None)
+            else:
+                its = next(theirs, None)
+        return NumSet(tuple(out))
+
     def within(self, numbers: array[int]) -> array[int]:
         """Those of ascending ``numbers`` that are in this set; cost by ranges and hits."""
         out = array("I")

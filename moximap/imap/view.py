@@ -107,12 +107,16 @@ class View:
         return self.by_uid(numbers) if uid else self.numbering.resolve(self, numbers)
 
     def by_uid(self, numbers: Sequence_) -> array[int]:
-        """A set of UIDs, cut down to those that are there; "*" is the highest."""
+        """A set of UIDs, cut down to those that are there."""
+        return self.uid_set(numbers).within(self.uids)
+
+    def uid_set(self, numbers: Sequence_) -> NumSet:
+        """A set of UIDs as written, there or not; "*" is the highest that is there."""
         last = self.last
         if not last:
-            return array("I")
+            return NumSet()
         return NumSet.merge((last if low is None else low, last if high is None else high)
-                            for low, high in numbers).within(self.uids)
+                            for low, high in numbers)
 
     def has(self, uid: int) -> bool:
         index = bisect_left(self.uids, uid)
