@@ -80,6 +80,8 @@ class _Machine:
         self.words: list[_Word] = []
         self.angle: list[_Word] | None = None
         self.in_angle = False
+        self.in_route = False  # in the angle brackets, before the colon of ``@a,@b:local@host``
+        self.has_at = False
         self.comment = b""
         self.spaced = False
 
@@ -114,27 +116,28 @@ class _Machine:
             self.angle, self.in_angle, self.spaced = [], True, False
         elif octet == b">":
             self.in_angle = False
-        elif octet == b"," and self.in_angle and self.in_route():
-            self.add(octet, special=True)
+        elif octet == b"," and self.in_angle and self.in_route:
+            self.add_special(octet)
         elif octet == b",":
             self.flush()
         elif octet == b";":
             self.flush()
             self.end_group()
-        elif octet == b":" and not self.in_angle and not self.in_group and not self.has_at():
+        elif octet == b":" and not self.in_angle and not self.in_group and not self.has_at:
             self.start_group()
         elif octet in b"@:":
-            self.add(octet, special=True)
+            self.add_special(octet)
         elif octet not in b")<":
             self.add(octet)
 
-    def in_route(self) -> bool:
-        """Whether the angle brackets hold the beginning of ``@a,@b:local@host``."""
-        angle = self.angle or []
-        return bool(angle) and _is(angle[0], b"@") and not _has(angle, b":")
-
-    def has_at(self) -> bool:
-        return _has(self.words, b"@")
+    def add_special(self, octet: bytes) -> None:
+        """Keep an @, colon or comma, and notice what it tells about those that follow."""
+        if octet == b"@":
+            self.has_at = True
+            self.in_route = self.in_route or (self.in_angle and not self.angle)
+        elif octet == b":":
+            self.in_route = False
+        self.add(octet, special=True)
 
     def read_comment(self, at: int) -> int:
         """Keep the comment that begins here, if it is the last one it may be a name."""
@@ -161,29 +164,40 @@ class _Machine:
 
     def flush(self) -> None:
         """Make an address of what was read, if it was anything."""
-        comment = b" ".join(_escaped.sub(rb"\1", self.comment).split())
         if self.angle is not None:
             route, spec = _split_route(self.angle)
-            mailbox, host = _split_at(spec)
-            name = _phrase(self.words) or comment
-            self.found.append(Address(name or None, route, mailbox or NO_MAILBOX, host or NO_HOST))
+            mailbox, host, _ = _split_at(spec, 0)
+            name = _phrase(self.words) or None
+            self.found.append(Address(name, route, mailbox or NO_MAILBOX, host or NO_HOST))
         elif self.words:
-            self.bare(comment)
+            self.bare(self.words, b" ".join(_escaped.sub(rb"\1", self.comment).split()))
         self.clear()
 
-    def bare(self, comment: bytes) -> None:
-        """An address without angle brackets; words before its local part are taken as a name."""
-        begin = next((n for n, word in enumerate(self.words) if _is(word, b"@")), None)
-        if begin is None:
-            self.found.append(Address(comment or None, None, _phrase(self.words), NO_HOST))
-            return
-        begin = max(begin - 1, 0)
-        while begin and not (self.words[begin].spaced and _complete(self.words, begin)):
-            begin -= 1
-        mailbox, host = _split_at(self.words[begin:])
-        name = _phrase(self.words[:begin]) or comment
-        if mailbox or host:
-            self.found.append(Address(name or None, None, mailbox or NO_MAILBOX, host or NO_HOST))
+    def bare(self, words: list[_Word], comment: bytes) -> None:
+        """An address without angle brackets; words before its local part are taken as a name.
+
+        After white space another may follow without a comma.
+        """
+        start = 0
+        while start < len(words):
+            at = next((n for n in range(start, len(words)) if _is(words[n], b"@")), None)
+            if at is None:
+                self.found.append(_without_at(_phrase(words[start:]), comment))
+                return
+            begin = max(at - 1, start)
+            while begin > start and not (words[begin].spaced and _complete(words, begin)):
+                begin -= 1
+            name = _phrase(words[start:begin]) or comment or None
+            mailbox, host, start = _split_at(words, begin)
+            if mailbox or host:
+                self.found.append(Address(name, None, mailbox or NO_MAILBOX, host or NO_HOST))
+
+
+def _without_at(phrase: bytes, comment: bytes) -> Address:
+    """One word may be a local part; several are a name."""
+    if b" " in phrase:
+        return Address(phrase, None, NO_MAILBOX, NO_HOST)
+    return Address(comment or None, None, phrase, NO_HOST)
 
 
 def _complete(words: list[_Word], n: int) -> bool:
@@ -193,10 +207,6 @@ def _complete(words: list[_Word], n: int) -> bool:
 
 def _is(word: _Word, octet: bytes) -> bool:
     return word.special and word.text == octet
-
-
-def _has(words: list[_Word], octet: bytes) -> bool:
-    return any(_is(word, octet) for word in words)
 
 
 def _phrase(words: list[_Word]) -> bytes:
@@ -212,14 +222,16 @@ def _split_route(words: list[_Word]) -> tuple[bytes | None, list[_Word]]:
     return None, words
 
 
-def _split_at(words: list[_Word]) -> tuple[bytes, bytes]:
-    """Local part and domain; the last @ divides them, and white space ends the domain."""
-    last = max((n for n, word in enumerate(words) if _is(word, b"@")), default=None)
-    if last is None:
-        return b"".join(word.text for word in words), b""
-    domain = b""
-    for n in range(last + 1, len(words)):
-        if words[n].spaced and n > last + 1 and _complete(words, n):
+def _split_at(words: list[_Word], start: int) -> tuple[bytes, bytes, int]:
+    """Local part, domain, and where the words go on: the last @ before white space divides them."""
+    at, end = None, len(words)
+    for n in range(start, len(words)):
+        if _is(words[n], b"@"):
+            at = n
+        elif at is not None and n > at + 1 and words[n].spaced and _complete(words, n):
+            end = n
             break
-        domain += words[n].text
-    return b"".join(word.text for word in words[:last]), domain
+    if at is None:
+        at = end
+    local, domain = words[start:at], words[at + 1 : end]
+    return b"".join(w.text for w in local), b"".join(w.text for w in domain), end

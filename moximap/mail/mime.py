@@ -14,7 +14,7 @@ _TYPE = re.compile(rb'[ \t]*+([^\s/;=",<>@]++)[ \t]*+(?:/[ \t]*+([^\s/;=",<>@]++
 _PARAM = re.compile(
     rb';[ \t]*+([^\s;="]++)[ \t]*+=[ \t]*+(?:"((?:[^"\\]|\\.)*+)(?:"|\Z)|([^\s;"]*+))', re.DOTALL
 )
-_TOKEN = re.compile(rb'[^\s;"()]++')
+_TOKEN = re.compile(rb'[^\s()<>@,;:\\"/\[\]?=]++(?=[ \t]*+(?:;|\Z))')
 _COMMENT = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)|[()]|\\.|[^"()\\]++', re.DOTALL)
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 _CONTINUED = re.compile(rb"(.+?)(?:\*(0|[1-9][0-9]{0,3}))?(\*)?\Z", re.DOTALL)
@@ -45,13 +45,13 @@ def disposition(content: bytes) -> tuple[bytes, Params]:
     content = clean(content)
     match = _TOKEN.match(content)
     if match is None:
-        return b"", params(content, 0)
+        return b"", params(content, max(content.find(b";"), 0))
     return match[0], params(content, match.end())
 
 
 def token(content: bytes) -> str:
-    """The first token in lower case, such as a transfer encoding; empty if there is none."""
-    match = _TOKEN.search(clean(content))
+    """A token in lower case, such as a transfer encoding; empty if it is none, as ``text/html``."""
+    match = _TOKEN.match(clean(content))
     return match[0].lower().decode("latin-1") if match else ""
 
 

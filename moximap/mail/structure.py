@@ -7,6 +7,7 @@ A multipart always has a part: one without any gets an empty ``text/plain``, bec
 fail on an empty list.
 """
 
+import bisect
 import os.path
 import re
 
@@ -137,24 +138,40 @@ class _Parser:
         """
         if not self.levels:
             return None
-        line = bytes(self.data[at + 3 : at + 5 + self.lengths[0]])
-        for length in self.lengths:
-            level = self.levels.get(line[:length])
-            if level is not None:
-                end = at - 1 if at > floor and self.data[at - 1] == 13 else at
-                newline = self.find(b"\n", at + 3)
-                after = newline + 1 if newline >= 0 else self.size
-                closing = line[length : length + 2] == b"--"
-                return _Hit(max(end, floor), after, level, closing)
-        return None
+        line = bytes(self.data[at + 3 : at + 5 + LONGEST_BOUNDARY])
+        boundary = self.matching(line)
+        if boundary is None:
+            return None
+        end = at - 1 if at > floor and self.data[at - 1] == 13 else at
+        newline = self.find(b"\n", at + 3)
+        after = newline + 1 if newline >= 0 else self.size
+        closing = line[len(boundary) : len(boundary) + 2] == b"--"
+        return _Hit(max(end, floor), after, self.levels[boundary], closing)
+
+    def matching(self, line: bytes) -> bytes | None:
+        """The longest boundary with which a line begins.
+
+        All that are prefixes of the line are prefixes of its predecessor in their order, too. So
+        most lines are refused by one comparison, however many boundaries are open.
+        """
+        n = bisect.bisect_right(self.sorted, line) - 1
+        if n < 0 or not line.startswith(self.shortest[n]):
+            return None
+        while not line.startswith(self.sorted[n]):
+            n -= 1
+        return self.sorted[n]
 
     def set_boundaries(self) -> None:
         """Gather the boundaries of the open multiparts; of equal ones the innermost counts."""
         self.levels = {top.boundary: n for n, top in enumerate(self.open) if top.boundary}
         if self.count >= MAX_PARTS:
             self.levels = {}
-        self.lengths = sorted({len(boundary) for boundary in self.levels}, reverse=True)
-        self.needle = b"\n--" + (os.path.commonprefix(list(self.levels)) or b"")
+        self.sorted = sorted(self.levels)
+        self.shortest: list[bytes] = []
+        for boundary in self.sorted:
+            before = self.shortest[-1] if self.shortest else boundary
+            self.shortest.append(before if boundary.startswith(before) else boundary)
+        self.needle = b"\n--" + (os.path.commonprefix(self.sorted) or b"")
 
     def close(self, level: int, end: int) -> None:
         """End the open parts from a level on."""

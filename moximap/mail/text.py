@@ -3,12 +3,11 @@
 import re
 from collections.abc import Iterator
 
-from selectolax.lexbor import LexborHTMLParser
-
 from moximap.mail import mime
 from moximap.mail.buffers import Data
 from moximap.mail.charsets import decode_bytes
 from moximap.mail.headers import decode
+from moximap.mail.htmltext import html_text as html_text
 from moximap.mail.parts import Part, walk
 from moximap.mail.transfer import decode_transfer
 
@@ -21,6 +20,7 @@ PREVIEW_LENGTH = 200
 # A preview is made of the first MiB at most, but nearly always of much less.
 _PREVIEW_STEPS = {"plain": (2 << 10, 1 << 20), "html": (32 << 10, 1 << 20)}
 
+_controls = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b\u2028\u2029\ufeff\ufffd]++").sub
 _quoted_lines = re.compile(r"^>[^\n]*+\n?", re.MULTILINE).sub
 
 
@@ -30,14 +30,6 @@ def part_text(part: Part, data: Data, limit: int = LIMIT) -> str:
     decoded = decode_transfer(part.encoding, content)
     text = decode_bytes(content if decoded is None else decoded, mime.get(part.params, b"charset") or b"")
     return html_text(text) if part.subtype == "html" else text
-
-
-def html_text(html: str) -> str:
-    """The text of an HTML document, without scripts, styles and tags."""
-    tree = LexborHTMLParser(html.replace("\0", ""))
-    for node in tree.css("script, style, noscript, template"):
-        node.decompose()
-    return str(tree.body.text(separator=" ")) if tree.body is not None else ""
 
 
 def body_texts(root: Part, data: Data, limit: int = LIMIT) -> Iterator[str]:
@@ -99,4 +91,4 @@ def _squeeze(text: str) -> str:
 
 
 def _words(text: str) -> str:
-    return " ".join(text.split())[:PREVIEW_LENGTH]
+    return " ".join(_controls(" ", text).split())[:PREVIEW_LENGTH]

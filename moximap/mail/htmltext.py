@@ -1,0 +1,53 @@
+"""HTML to text, for search and preview."""
+
+import html
+import re
+
+from selectolax.lexbor import LexborHTMLParser
+
+# The parser takes time in the square of the depth and much memory per element; beyond these the
+# tags are just cut out. Browsers stop nesting at 512.
+_DEEPEST = 1000
+_LONGEST = 4 << 20
+
+_tags = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*+)").finditer
+_any_tag = re.compile(r"<[^<>]*+>").sub
+
+# Elements without content, and those that the next one of their kind ends.
+_FLAT = frozenset("area base br col embed hr img input link meta source track wbr".split())
+_FLAT |= frozenset("p li dd dt td th tr option".split())
+
+
+def html_text(document: str) -> str:
+    """The text of a document, without scripts, styles and tags."""
+    if len(document) > _LONGEST or _too_deep(document):
+        return html.unescape(_any_tag(" ", document))
+    tree = LexborHTMLParser(document.replace("\0", ""))
+    for tag in ("script", "style", "template"):
+        for node in tree.tags(tag):
+            node.decompose()
+    return str(tree.body.text(separator=" ")) if tree.body is not None else ""
+
+
+def _too_deep(document: str) -> bool:
+    """Whether more elements may be open at once than the parser can take.
+
+    An end tag counts only against a start tag of its name, so the depth is never underestimated.
+    """
+    if document.count("<") < _DEEPEST:
+        return False
+    depth = 0
+    opened: dict[str, int] = {}
+    for match in _tags(document):
+        name = match[2].lower()
+        if name in _FLAT:
+            continue
+        if not match[1]:
+            opened[name] = opened.get(name, 0) + 1
+            depth += 1
+            if depth > _DEEPEST:
+                return True
+        elif opened.get(name):
+            opened[name] -= 1
+            depth -= 1
+    return False
