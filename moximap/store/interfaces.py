@@ -52,7 +52,8 @@ class NewMessage:
 
 #: Columns that IAccount.fetch can give.  "flags" is a flag code; "date" InternalDate seconds and
 #: "zone" its minutes; "saved" Unix seconds or None; "content" an IContent; "head" the header's
-#: octets; "envelope", "body", "bodystructure" and "parts" the bytes of the message's Digest; "emailid", "threadid" text or None.
+#: octets; "envelope", "body", "bodystructure" and "parts" the bytes of the message's Digest;
+#: "emailid", "threadid" text or None.
 Column = Literal["uid", "flags", "modseq", "date", "zone", "saved", "size", "content", "head",
                  "envelope", "body", "bodystructure", "parts", "preview", "emailid", "threadid",
                  "expunged"]

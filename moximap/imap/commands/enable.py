@@ -40,7 +40,7 @@ def parse(p: Cursor) -> Enable:
 
 
 EXTENSION = Extension(
-    name="ENABLE", rfcs=(5161, 6855, 9051),
+    name="ENABLE", rfcs=(5161, 6855, 9051, 9755),
     capabilities=(Capability(b"ENABLE"), Capability(b"UTF8=ACCEPT", logged_in)),
     commands={b"ENABLE": Spec(parse, LOGGED_IN)},
     enable={b"UTF8=ACCEPT": ()},
