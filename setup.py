@@ -63,7 +63,6 @@ setup(
         "rich >= 13.7",
         "selectolax >= 0.3.21",
         "service-identity >= 24.1",
-        "txtorcon >= 24.8",
         "zope.interface >= 6.4",
     ],
     extras_require={

@@ -20,6 +20,8 @@ SCHEMA = "moximap/store/schema"
 UNSEEN = {
     "service-identity": "Twisted's TLS clients check names with it, and warn where it is missing",
 }
+#: Packages into which several distributions put something, and the one that is meant.
+SHARED = {"twisted": "twisted", "zope": "zope-interface"}
 
 
 def setup_keyword(name: str) -> Any:
@@ -48,10 +50,8 @@ def imported(directory: str) -> set[str]:
             top = module.partition(".")[0]
             if top in sys.stdlib_module_names or top in {"moximap", "tests"}:
                 continue
-            if module.startswith("zope.interface"):     # zope is a namespace of many distributions
-                found.add("zope-interface")
-            else:
-                found.update(map(canonical, known.get(top, [f"unknown {module}"])))
+            found.update([SHARED[top]] if top in SHARED
+                         else map(canonical, known.get(top, [f"unknown {module}"])))
     return found
 
 
