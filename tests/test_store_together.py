@@ -1,0 +1,300 @@
+"""Many threads, several processes, power that goes away: what one opening does to another."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from threading import Barrier, Event, Thread
+from typing import Any
+
+import apsw
+
+from moximap.store import contents, erasing
+from moximap.store.errors import NoSpace, NoSuchMailbox, Unavailable
+from moximap.store.interfaces import NewMessage
+from moximap.values import NumSet
+from tests.storecases import ALL, LARGE, MAIL, OnDisk, StoreCase, one
+
+
+def together(count: int, work: Any) -> None:
+    """Run ``work(number)`` in so many threads, all at once."""
+    barrier = Barrier(count)
+
+    def run(number: int) -> None:
+        barrier.wait()
+        work(number)
+
+    threads = [Thread(target=run, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+class GroupTests(StoreCase, OnDisk):
+    def batch(self, *works: Any, durable: bool = True) -> list[Any]:
+        """Operations that waited while another was committed, hence are one transaction."""
+        writer = self.account._writer
+        entered, leave = Event(), Event()
+
+        def block(transaction: Any) -> None:
+            entered.set()
+            leave.wait()
+
+        outcomes: list[Any] = [None] * len(works)
+
+        def run(number: int) -> None:
+            try:
+                outcomes[number] = writer.run(works[number], durable=durable)
+            except Exception as error:
+                outcomes[number] = error
+
+        first = Thread(target=writer.run, args=(block,))
+        first.start()
+        entered.wait()
+        threads = []
+        for number in range(len(works)):
+            threads.append(Thread(target=run, args=(number,)))
+            threads[-1].start()
+            while len(writer._queue.waiting) <= number:
+                pass
+        leave.set()
+        for thread in (first, *threads):
+            thread.join()
+        return outcomes
+
+    def count_commits(self) -> list[int]:
+        """Grows by one entry with each commit that wrote."""
+        commits: list[int] = []
+        self.account.subscribe("x", True)
+        connection = self.account._writer._connection
+
+        def hook(connection: apsw.Connection, name: str, pages: int) -> int:
+            commits.append(pages)
+            return apsw.SQLITE_OK
+
+        connection.set_wal_hook(hook)
+        return commits
+
+    def test_writes_of_many_threads_are_all_there_each_with_its_modseq(self) -> None:
+        results: list[Any] = []
+        together(8, lambda number: results.extend(
+            self.account.append("INBOX", [NewMessage(b"%d" % number)]) for _ in range(20)))
+        self.assertEqual(len(self.named()), 160)
+        self.assertEqual(len({appended.modseq for appended in results}), 160)
+        self.assertEqual(len({uid for appended in results for uid in appended.uids}), 160)
+        for appended in results:
+            ((content,),) = self.rows("content", uids=appended.uids)
+            self.assertEqual(content.size, 1)
+
+    def test_writes_that_wait_are_committed_together(self) -> None:
+        commits = self.count_commits()
+        works = [lambda t, name=name: t.touch(1, erasing_tally()) for name in "abc"]
+        self.batch(*works)
+        self.assertEqual(len(commits), 1)
+
+    def test_one_that_fails_does_not_hurt_the_others(self) -> None:
+        def fail(transaction: Any) -> None:
+            transaction.execute("DELETE FROM subscription")
+            transaction.flags.code(contents.Flags.of(["lost"]))
+            transaction.modseq      # noqa: B018
+            raise NoSuchMailbox("no")
+
+        def subscribe(transaction: Any) -> int:
+            transaction.execute("INSERT INTO subscription VALUES ('new', ?)", (transaction.modseq,))
+            return int(transaction.modseq)
+
+        before = self.account.mailboxes().modseq
+        first, failed, second = self.batch(subscribe_inbox, fail, subscribe)
+        self.assertIsInstance(failed, NoSuchMailbox)
+        self.assertEqual((first, second), (before + 1, before + 2))
+        self.assertIn("new", self.account.mailboxes().subscribed)
+        self.assertIn("INBOX", self.account.mailboxes().subscribed)
+        self.assertEqual(self.account.flags.keywords(), ())
+
+    def test_a_transaction_that_breaks_gives_each_operation_its_own(self) -> None:
+        def abort(transaction: Any) -> None:
+            transaction.execute("ROLLBACK")
+            raise apsw.FullError("full")
+
+        first, failed, second = self.batch(subscribe_inbox, abort, subscribe_inbox)
+        self.assertIsInstance(failed, NoSpace)
+        self.assertEqual(second, first + 1)
+
+    def test_commits_of_flags_alone_are_synced_later(self) -> None:
+        self.append()
+        self.assertFalse(self.account.needs_sync)
+        self.account.store(self.inbox(), ALL, "+", ["\\Seen"])
+        self.assertTrue(self.account.needs_sync)
+        self.account.sync()
+        self.assertFalse(self.account.needs_sync)
+        self.account.store(self.inbox(), ALL, "-", ["\\Seen"])
+        self.append()
+        self.assertFalse(self.account.needs_sync)
+
+    def test_readers_do_not_wait_for_a_reader_that_is_not_done(self) -> None:
+        self.append(MAIL, MAIL)
+        open_rows = [self.account.fetch(self.inbox(), ALL, ["uid"]) for _ in range(5)]
+        self.assertEqual([next(rows) for rows in open_rows], [(1,)] * 5)
+        self.assertEqual(self.box("INBOX").messages, 2)
+        for rows in open_rows:
+            rows.close()
+
+    def test_a_closed_account_is_unavailable(self) -> None:
+        account = self.open()
+        account.close()
+        account.close()
+        self.assertRaises(Unavailable, account.mailboxes)
+        self.assertRaises(Unavailable, account.create, "x")
+
+
+def subscribe_inbox(transaction: Any) -> int:
+    transaction.execute("UPDATE subscription SET modseq = ? WHERE name = 'INBOX'", (transaction.modseq,))
+    return int(transaction.modseq)
+
+
+def erasing_tally() -> Any:
+    from moximap.store.transaction import Tally
+    return Tally()
+
+
+class TwoOpeningsTests(StoreCase, OnDisk):
+    def setUp(self) -> None:
+        super().setUp()
+        self.other = self.open()
+
+    def test_numbers_are_given_out_once(self) -> None:
+        for account in (self.account, self.other) * 3:
+            account.append("INBOX", [NewMessage(MAIL)])
+        self.assertEqual(self.rows("uid", "modseq"), [(n, n + 1) for n in range(1, 7)])
+
+    def test_names_of_flags_that_the_other_added_are_known(self) -> None:
+        self.append()
+        self.other.store(self.inbox(), ALL, "+", ["new"])
+        (code,) = self.account.changes(self.inbox(), 1).flags
+        self.assertEqual(self.account.flags.names(code), ("new",))
+        self.other.store(self.inbox(), ALL, "+", ["newer"])
+        (code,) = self.account.store(self.inbox(), ALL, "-", ["new"]).changes[0].flags
+        self.assertEqual(self.account.flags.names(code), ("newer",))
+
+    def test_unchangedsince_sees_what_the_other_did(self) -> None:
+        since = self.append().modseq
+        self.other.store(self.inbox(), ALL, "+", ["\\Seen"])
+        stored = self.account.store(self.inbox(), ALL, "+", ["\\Draft"], cursor=since, unchangedsince=since)
+        self.assertEqual((stored.modified, stored.foreign), (one(1), one(1)))
+
+    def test_nothing_is_erased_that_another_opening_may_read(self) -> None:
+        self.append(MAIL, LARGE, flags=("\\Deleted",))
+        gone = self.account.expunge(self.inbox()).modseq
+        self.account.set_floor(gone)
+        self.assertEqual(self.account.erase(gone), 0)
+        self.other.set_floor(gone)
+        self.assertEqual(self.account.erase(gone), 2)
+
+    def test_an_opening_that_is_gone_keeps_nothing(self) -> None:
+        self.append(flags=("\\Deleted",))
+        gone = self.account.expunge(self.inbox()).modseq
+        self.other.close()
+        self.account.set_floor(gone)
+        self.assertEqual(self.account.erase(gone), 1)
+
+    def test_erasing_goes_in_steps_and_trims_logs(self) -> None:
+        self.patch(erasing, "STEP", 3)
+        self.patch(erasing, "KEPT_LOG", 2)
+        known = self.append(*[b"x"] * 10).modseq
+        for uid in range(1, 11):
+            self.account.store(self.inbox(), one(uid), "+", ["\\Deleted"])
+        gone = self.account.expunge(self.inbox(), NumSet(((1, 9),))).modseq
+        for account in (self.account, self.other):
+            account.set_floor(gone)
+        self.assertEqual(self.account.erase(gone), 9)
+        changes = self.other.changes(self.inbox(), known)
+        self.assertEqual((list(changes.uids), list(changes.expunged)), ([10], list(range(1, 10))))
+
+
+CUT = """
+import os, signal, sys
+from pathlib import Path
+from moximap.store.directory import Directory
+from moximap.store.interfaces import NewMessage
+from tests.storecases import LARGE, MAIL
+account = Directory(Path(sys.argv[1])).open("ann")
+account.append("INBOX", [NewMessage(MAIL)])
+account.store(account.mailbox("INBOX").id, account.append("INBOX", [NewMessage(LARGE)]).uids, "+", ["a"])
+spool = account.spool()
+spool.write(LARGE)
+spool.flush()
+account._writer.run = lambda *args, **more: os.kill(os.getpid(), signal.SIGKILL)
+account.append("INBOX", [NewMessage(LARGE)])
+"""
+
+
+class KilledTests(StoreCase, OnDisk):
+    def test_what_was_answered_is_there_and_nothing_else(self) -> None:
+        path = os.pathsep.join(entry for entry in sys.path if entry)
+        ended = subprocess.run([sys.executable, "-c", CUT, str(self.path.resolve())],
+                               env={**os.environ, "PYTHONPATH": path})
+        self.assertEqual(ended.returncode, -signal.SIGKILL)
+        files = [*self.home.glob("large/*/*"), *self.home.glob("tmp/*")]
+        self.assertEqual(len(files), 3)
+        self.assertEqual(len(list(self.account.check())), 2)
+        self.account.close()
+        self.account = self.open()
+        self.assertEqual(self.named(), {1: set(), 2: {"a"}})
+        self.assertEqual(len([*self.home.glob("large/*/*"), *self.home.glob("tmp/*")]), 1)
+        self.assertEqual(len(list((self.home / "open").iterdir())), 1)
+
+
+class FullDiskTests(StoreCase, OnDisk):
+    def fill(self) -> None:
+        """No page more than there are now."""
+        self.account.subscribe("x", True)
+        connection = self.account._writer._connection
+        connection.pragma("max_page_count", connection.pragma("page_count"))
+
+    def test_an_append_without_room_leaves_nothing_behind(self) -> None:
+        self.append()
+        self.fill()
+        before = self.account.open("INBOX")
+        for content in (b"x" * 100_000, LARGE + b"y" * 10):
+            with self.assertRaises(NoSpace):
+                for _ in range(100):
+                    before = self.account.open("INBOX")
+                    self.append(content, MAIL)
+            self.assertEqual(self.account.open("INBOX"), before)
+        large = len(list(self.home.glob("large/*/*")))
+        self.assertEqual(large, sum(size > len(MAIL) and size > contents.LARGE for size, in self.rows("size")))
+
+    def test_a_copy_without_room_leaves_nothing_behind(self) -> None:
+        self.append(*[b"x"] * 500)
+        self.fill()
+        with self.assertRaises(NoSpace):
+            for _ in range(100):
+                before = self.account.open("Sent")
+                self.account.move(self.inbox(), NumSet(((1, 250),)), "Sent")
+                self.account.copy(self.inbox(), ALL, "Sent")
+        self.assertEqual(self.account.open("Sent").mailbox.messages % 250, before.mailbox.messages % 250)
+
+    def test_other_writes_go_on(self) -> None:
+        self.append()
+        self.fill()
+        self.assertRaises(NoSpace, self.append, b"x" * 120_000)
+        self.account.store(self.inbox(), ALL, "+", ["\\Seen"])
+        self.assertEqual(self.named(), {1: {"\\Seen"}})
+
+    def test_a_spool_without_room_says_so(self) -> None:
+        spool = self.account.spool()
+
+        class Full:
+            def write(self, data: bytes) -> None:
+                raise OSError(28, "No space left on device")
+
+            def close(self) -> None:
+                pass
+
+        self.patch(spool, "_file", Full())
+        self.assertRaises(NoSpace, spool.write, b"x")
+        spool.discard()
+        self.assertEqual(list(self.home.glob("tmp/*")), [])
