@@ -10,7 +10,8 @@ from typing import Any
 import attrs
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (RuleBasedStateMachine, invariant, precondition, rule,
+                                 run_state_machine_as_test)
 from twisted.trial.unittest import SynchronousTestCase
 
 from moximap.store.directory import Directory
@@ -24,7 +25,8 @@ names = st.sampled_from(NAMES)
 uid_sets = st.one_of(
     st.just(NumSet(((1, 0xFFFFFFFF),))),
     st.builds(NumSet.of, st.sets(st.integers(1, 60), min_size=1, max_size=6)),
-    st.builds(NumSet.merge, st.lists(st.tuples(st.integers(1, 60), st.integers(1, 60)), min_size=1, max_size=3)))
+    st.builds(NumSet.merge, st.lists(st.tuples(st.integers(1, 60), st.integers(1, 60)),
+                                     min_size=1, max_size=3)))
 flag_sets = st.sets(st.sampled_from(FLAGS)).map(tuple)
 
 

@@ -46,17 +46,18 @@ class Account:
         self.needs_sync = False
         self._path = home / DATABASE
         self._checkpointer = checkpointer
+        self._home = home
+        self._readers = Readers(self._connect_reader, self.flags)
+        self._writer = Writer(self._connect_writer, self.flags, self._committed)
         with database.translated():
             self._presence = Presence(home / "open")
+            self._files = Files(home, self._presence.token)
             try:
                 database.prepare(self._path, SCHEMA)
-                self._files = Files(home, self._presence.token)
-                self._readers = Readers(self._connect_reader, self.flags)
-                self._writer = Writer(self._connect_writer, self.flags, self._committed)
-                self._home = home
                 erasing.clean(home, self._presence, self._connect_reader)
                 self.set_floor(self._modseq())
             except BaseException:
+                self._readers.close()
                 self._presence.leave()
                 raise
 

@@ -43,12 +43,15 @@ class Bell:
         self._sender.setblocking(False)
 
     def close(self) -> None:
+        if self._directory < 0:
+            return
         self._own.unlink(missing_ok=True)
         _mark(self._own).unlink(missing_ok=True)
         self._presence.leave()
         self._socket.close()
         self._sender.close()
         os.close(self._directory)
+        self._directory = -1
 
     def fileno(self) -> int:
         return self._socket.fileno()

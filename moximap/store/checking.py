@@ -125,8 +125,8 @@ def _broken_uses(connection: apsw.Connection) -> Iterator[str]:
 def _broken_contents(connection: apsw.Connection, home: Path) -> Iterator[str]:
     """One content at a time, each in a snapshot of its own: this may take long."""
     last = 0
-    while (row := one(connection.execute, "SELECT id, size, header_size, sha256, file, head, body"
-                      " FROM content WHERE id > ? ORDER BY id LIMIT 1", (last,))) is not None:
+    while (row := one(connection.execute, "SELECT id, size, header_size, sha256, file,"
+                      " CAST(head AS BLOB), CAST(ifnull(body, '') AS BLOB) FROM content WHERE id > ? ORDER BY id LIMIT 1", (last,))) is not None:
         last = row[0]
         problem = _broken_content(row, home)
         # It may have been erased while its file was read.

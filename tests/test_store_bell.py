@@ -1,0 +1,82 @@
+"""The doorbell between processes."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from moximap.store.bell import Bell
+
+
+class BellTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.path = Path(self.mktemp())
+
+    def bell(self) -> Bell:
+        bell = Bell(self.path)
+        self.addCleanup(bell.close)
+        return bell
+
+    def test_all_others_hear_and_who_rings_does_not(self) -> None:
+        first, second, third = self.bell(), self.bell(), self.bell()
+        first.ring("ann \u00e9", 7)
+        self.assertEqual(second.drain(), [("ann \u00e9", 7)])
+        self.assertEqual(third.drain(), [("ann \u00e9", 7)])
+        self.assertEqual(first.drain(), [])
+        self.assertEqual(second.drain(), [])
+
+    def test_the_highest_modseq_of_an_account_is_told_once(self) -> None:
+        first, second = self.bell(), self.bell()
+        for modseq in (3, 5, 4):
+            first.ring("ann", modseq)
+        first.ring("bob", 1)
+        self.assertEqual(second.drain(), [("ann", 5), ("bob", 1)])
+
+    def test_a_bell_can_be_waited_for(self) -> None:
+        first, second = self.bell(), self.bell()
+        self.assertEqual(select.select([second], [], [], 0)[0], [])
+        first.ring("ann", 1)
+        self.assertEqual(select.select([second], [], [], 0)[0], [second])
+
+    def test_a_lost_bell_makes_everything_stale_once(self) -> None:
+        first, second = self.bell(), self.bell()
+        for modseq in range(2000):
+            first.ring("ann", modseq)
+        self.assertIsNone(second.drain())
+        self.assertEqual(second.drain(), [])
+        first.ring("ann", 2001)
+        self.assertEqual(second.drain(), [("ann", 2001)])
+
+    def test_who_closed_is_not_rung_and_leaves_nothing(self) -> None:
+        first, second = self.bell(), self.bell()
+        second.close()
+        self.assertEqual(len(list(self.path.iterdir())), 2)
+        first.ring("ann", 1)
+        self.bell().close()
+
+    def test_what_a_killed_process_left_is_removed(self) -> None:
+        code = ("import os, signal, sys; from pathlib import Path; from moximap.store.bell import Bell;"
+                "bell = Bell(Path(sys.argv[1])); os.kill(os.getpid(), signal.SIGKILL)")
+        for finder in ("ring", "open"):
+            first = self.bell()
+            ended = subprocess.run([sys.executable, "-c", code, str(self.path.resolve())],
+                                   env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))})
+            self.assertEqual(ended.returncode, -signal.SIGKILL)
+            if finder == "ring":
+                first.ring("ann", 1)
+            else:
+                self.bell().close()
+            self.assertEqual(len(list(self.path.glob("*.sock"))), 1, finder)
+            first.close()
+
+    def test_a_long_path_is_no_hindrance(self) -> None:
+        self.path = self.path / ("x" * 150)
+        first, second = self.bell(), self.bell()
+        first.ring("ann", 1)
+        self.assertEqual(second.drain(), [("ann", 1)])

@@ -1,0 +1,138 @@
+"""Schemas, upgrades, checkpoints and digests of older versions."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import apsw
+from twisted.trial.unittest import SynchronousTestCase
+
+from moximap.store import checkpointing, contents, database, digesting
+from moximap.store.checkpointing import Checkpointer
+from moximap.store.errors import NoSpace, Unavailable
+from tests.storecases import ALL, LARGE, MAIL, OnDisk, StoreCase
+
+
+class SchemaTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.schemas = Path(self.mktemp())
+        self.schemas.mkdir()
+        self.patch(database, "SCHEMAS", self.schemas)
+        self.path = Path(self.mktemp())
+        self.path.mkdir()
+        self.database = self.path / "x.db"
+        self.script(1, "CREATE TABLE t (a); INSERT INTO t VALUES (1);")
+        database.create(self.database, "x")
+
+    def script(self, number: int, text: str) -> None:
+        (self.schemas / f"x-{number}.sql").write_text(text)
+
+    def query(self, statement: str) -> object:
+        connection = database.connect(self.database, write=False)
+        try:
+            return connection.execute(statement).get
+        finally:
+            connection.close()
+
+    def test_a_new_database_appears_whole(self) -> None:
+        self.assertEqual([path.name for path in self.path.iterdir()], ["x.db"])
+        self.assertEqual(self.query("SELECT a FROM t"), 1)
+
+    def test_a_database_that_is_not_finished_does_not_appear(self) -> None:
+        self.script(1, "CREATE TABLE t (a); nonsense;")
+        self.assertRaises(apsw.SQLError, database.create, self.path / "y.db", "x")
+        self.assertFalse((self.path / "y.db").exists())
+
+    def test_upgrades_run_in_order_after_a_backup(self) -> None:
+        for number in range(2, 12):
+            self.script(number, f"UPDATE t SET a = a || ',{number}';")
+        database.prepare(self.database, "x")
+        self.assertEqual(self.query("SELECT a FROM t"), "1,2,3,4,5,6,7,8,9,10,11")
+        self.assertEqual(self.query("PRAGMA user_version"), 11)
+        shutil.copy(self.path / "x.db.version-1", self.database)
+        self.assertEqual(self.query("SELECT a FROM t"), 1)
+
+    def test_an_upgrade_that_fails_changes_nothing(self) -> None:
+        self.script(2, "UPDATE t SET a = 2;")
+        self.script(3, "nonsense;")
+        self.assertRaises(apsw.SQLError, database.prepare, self.database, "x")
+        self.assertEqual(self.query("SELECT a FROM t"), 1)
+        self.assertEqual(self.query("PRAGMA user_version"), 1)
+
+    def test_a_newer_database_is_left_alone(self) -> None:
+        self.script(2, "UPDATE t SET a = 2;")
+        database.prepare(self.database, "x")
+        (self.schemas / "x-2.sql").unlink()
+        self.assertRaises(Unavailable, database.prepare, self.database, "x")
+
+    def test_errors_of_the_disk_are_those_of_the_store(self) -> None:
+        for error, expected in ((apsw.FullError(), NoSpace), (OSError(28, ""), NoSpace),
+                                (OSError(122, ""), NoSpace), (OSError(5, ""), Unavailable),
+                                (apsw.BusyError(), Unavailable), (apsw.CorruptError(), Unavailable)):
+            self.assertIsInstance(database.translate(error), expected)
+        self.assertIsNone(database.translate(apsw.SQLError()))
+
+
+class LockTests(StoreCase, OnDisk):
+    def test_an_account_that_is_locked_for_too_long_is_unavailable(self) -> None:
+        self.account.subscribe("x", True)
+        self.account._writer._connection.set_busy_timeout(1)
+        other = database.connect(self.home / "mail.db", write=True)
+        other.execute("BEGIN IMMEDIATE")
+        self.assertRaises(Unavailable, self.append)
+        self.assertEqual(self.box("INBOX").messages, 0)
+        other.execute("ROLLBACK")
+        other.close()
+        self.append()
+
+
+class CheckpointTests(StoreCase, OnDisk):
+    def test_a_log_that_grew_is_copied_in_the_background(self) -> None:
+        self.patch(checkpointing, "COPY", 1)
+        self.append(LARGE[:100_000])
+        self.directory._checkpointer.close()
+        self.assertGreater(self.directory._checkpointer._copied[self.home / "mail.db"], 20)
+
+    def test_what_was_copied_is_not_copied_again(self) -> None:
+        checkpointer, path = Checkpointer(), Path("x")
+        asked: list[Path] = []
+        self.patch(checkpointer, "_enqueue", asked.append)
+        checkpointer._copied[path] = 5000
+        checkpointer.committed(path, 5100)
+        self.assertEqual(asked, [])
+        checkpointer.committed(path, 5000 + checkpointing.COPY)
+        self.assertEqual(asked, [path])
+        checkpointer.committed(path, 10)
+        self.assertEqual(checkpointer._copied[path], 0)
+
+    def test_a_log_that_is_too_long_begins_anew(self) -> None:
+        self.patch(checkpointing, "RESTART", 1)
+        self.append(LARGE[:100_000])
+        checkpointing.checkpoint(self.home / "mail.db")
+        before = (self.home / "mail.db-wal").stat().st_size
+        self.append(MAIL)
+        self.assertEqual((self.home / "mail.db-wal").stat().st_size, before)
+
+
+class DigestTests(StoreCase, OnDisk):
+    def test_digests_of_an_older_version_are_made_anew(self) -> None:
+        self.append(MAIL, LARGE, MAIL)
+        envelopes = self.rows("envelope", "preview", "parts")
+        connection = database.connect(self.home / "mail.db", write=True)
+        connection.execute("UPDATE digest SET version = 0, envelope = '', preview = '', parts = ''")
+        connection.execute("UPDATE account SET digests = 0")
+        connection.close()
+        self.assertEqual([self.account.redigest(2) for _ in range(4)], [2, 1, 0, 0])
+        self.assertEqual(self.rows("envelope", "preview", "parts"), envelopes)
+        self.patch(digesting, "every", None)
+        self.assertEqual(self.account.redigest(2), 0)
+
+    def test_digest_columns_name_what_they_hold(self) -> None:
+        self.append(MAIL)
+        connection = database.connect(self.home / "mail.db", write=False)
+        columns = ", ".join(contents.DIGEST_COLUMNS)
+        row = connection.execute(f"SELECT {columns} FROM digest").fetchone()
+        connection.close()
+        self.assertEqual(tuple(row or ()), contents.digest_columns(MAIL)[1])
+        self.assertEqual(len(self.rows("uid", uids=ALL)), 1)
