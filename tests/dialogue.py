@@ -184,6 +184,7 @@ class DialogueCase(SynchronousTestCase):
         if not hasattr(self, "_rest"):
             self._rest = {}
         lines = self._rest.setdefault(name, [])
+        self.clock.advance(0)                # what waits for the reactor's next turn
         text = self.clients[name].received().decode("utf-8", "surrogateescape")
         if text:
             self.assertTrue(text.endswith("\r\n"), f"an unfinished line: {text[-80:]!r}")
