@@ -97,7 +97,7 @@ class CheckpointTests(StoreCase, OnDisk):
     def test_what_was_copied_is_not_copied_again(self) -> None:
         checkpointer, path = Checkpointer(), Path("x")
         asked: list[Path] = []
-        self.patch(checkpointer, "_enqueue", asked.append)
+        self.patch(checkpointer, "_enqueue", lambda path, pages: asked.append(path))
         checkpointer._copied[path] = 5000
         checkpointer.committed(path, 5100)
         self.assertEqual(asked, [])

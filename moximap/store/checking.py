@@ -26,6 +26,9 @@ _COUNTED: Final = f"""
         (ifnull(m.messages, 0), ifnull(m.unseen, 0), ifnull(m.deleted, 0), ifnull(m.size, 0),
          ifnull(m.deleted_size, 0))"""
 
+_NEXT_CONTENT: Final = ("SELECT id, size, header_size, sha256, file, CAST(head AS BLOB),"
+                        " CAST(ifnull(body, '') AS BLOB) FROM content WHERE id > ? ORDER BY id LIMIT 1")
+
 #: Text of a problem, with places for the columns of the statement that finds it.
 RULES: Final[tuple[tuple[str, str], ...]] = (
     ("mailbox {0} (id {1}) has wrong counters", _COUNTED),
@@ -125,8 +128,7 @@ def _broken_uses(connection: apsw.Connection) -> Iterator[str]:
 def _broken_contents(connection: apsw.Connection, home: Path) -> Iterator[str]:
     """One content at a time, each in a snapshot of its own: this may take long."""
     last = 0
-    while (row := one(connection.execute, "SELECT id, size, header_size, sha256, file,"
-                      " CAST(head AS BLOB), CAST(ifnull(body, '') AS BLOB) FROM content WHERE id > ? ORDER BY id LIMIT 1", (last,))) is not None:
+    while (row := one(connection.execute, _NEXT_CONTENT, (last,))) is not None:
         last = row[0]
         problem = _broken_content(row, home)
         # It may have been erased while its file was read.

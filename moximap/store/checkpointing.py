@@ -16,7 +16,7 @@ from moximap.store import database
 COPY: Final = (4 << 20) // database.PAGE
 #: Pages of a log from which on writers wait a moment, so that it begins anew.
 RESTART: Final = (32 << 20) // database.PAGE
-_PATIENCE_MS: Final = 200
+_PATIENCE: Final = 0.2
 
 
 class Checkpointer:
@@ -27,7 +27,7 @@ class Checkpointer:
     def __init__(self) -> None:
         self._lock = Lock()
         self._copied: dict[Path, int] = {}
-        self._due: set[Path] = set()
+        self._due: dict[Path, int] = {}
         self._queue: SimpleQueue[Path | None] = SimpleQueue()
         self._thread: Thread | None = None
 
@@ -37,7 +37,7 @@ class Checkpointer:
         if pages < copied:
             copied = self._copied[path] = 0
         if pages - copied >= COPY and path not in self._due:
-            self._enqueue(path)
+            self._enqueue(path, pages)
 
     def forget(self, path: Path) -> None:
         """The account was closed."""
@@ -51,9 +51,9 @@ class Checkpointer:
             self._queue.put(None)
             thread.join()
 
-    def _enqueue(self, path: Path) -> None:
+    def _enqueue(self, path: Path, pages: int) -> None:
         with self._lock:
-            self._due.add(path)
+            self._due[path] = pages
             if self._thread is None:
                 self._thread = Thread(target=self._work, name="moximap checkpoints", daemon=True)
                 self._thread.start()
@@ -61,9 +61,11 @@ class Checkpointer:
 
     def _work(self) -> None:
         while (path := self._queue.get()) is not None:
-            self._due.discard(path)
+            pages = self._due.pop(path, 0)
             try:
                 self._copied[path] = checkpoint(path)
+            except apsw.BusyError:
+                self._copied[path] = pages   # another process does it
             except apsw.Error:
                 self._log.failure("checkpoint of {path} failed", path=str(path))
 
@@ -74,7 +76,7 @@ def checkpoint(path: Path) -> int:
     try:
         total, copied = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         if total >= RESTART:
-            connection.set_busy_timeout(_PATIENCE_MS)
+            database.be_patient(connection, _PATIENCE)
             try:
                 connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
             except apsw.BusyError:

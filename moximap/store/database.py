@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any, Final
 
 import apsw
@@ -15,7 +16,8 @@ import apsw
 from moximap.store.errors import NoSpace, StoreError, Unavailable
 
 SCHEMAS: Final = Path(__file__).parent / "schema"
-BUSY_MS: Final = 5000
+#: Seconds that a write waits for another process's.
+PATIENCE: Final = 5.0
 PAGE: Final = 4096
 #: A log that was reset is cut to this many octets: what a busy minute needs, and no more.
 LOG_LIMIT: Final = 16 << 20
@@ -103,7 +105,7 @@ def connect(path: Path, *, write: bool) -> apsw.Connection:
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOMUTEX
     connection = apsw.Connection(str(path), flags=flags)
     try:
-        connection.set_busy_timeout(BUSY_MS)
+        be_patient(connection, PATIENCE)
         connection.wal_autocheckpoint(0)      # it would run inside the call that commits
         connection.pragma("synchronous", "full")
         connection.pragma("journal_size_limit", LOG_LIMIT)
@@ -114,6 +116,24 @@ def connect(path: Path, *, write: bool) -> apsw.Connection:
         connection.close()
         raise
     return connection
+
+
+def be_patient(connection: apsw.Connection, seconds: float) -> None:
+    """Let a connection wait for locks that another process has.
+
+    SQLite's own waiting sleeps for up to 100 ms, in which a busy process comes and goes a hundred
+    times: who waits so long would hardly ever find the door open.
+    """
+    started = 0.0
+
+    def wait(attempt: int) -> bool:
+        nonlocal started
+        if not attempt:
+            started = monotonic()
+        sleep(0.0002 if attempt < 100 else 0.001)
+        return monotonic() - started < seconds
+
+    connection.set_busy_handler(wait)
 
 
 def prepare(path: Path, schema: str) -> None:
