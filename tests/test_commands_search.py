@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from twisted.internet.defer import Deferred
+
 from moximap.imap.commands import search_answer
 from moximap.store.errors import Unavailable
 from moximap.store.interfaces import NewMessage
@@ -240,6 +242,31 @@ class ChangeTests(SearchCase):
         self.elsewhere("+", [2], "Fresh")
         self.assertEqual(self.ask("SEEN"), "2")
         self.assertEqual(self.ask("KEYWORD fresh"), "2")
+
+    def test_a_client_that_goes_away_while_the_store_searches(self) -> None:
+        self.flagged(2)
+        self.select()
+        session = self.client().protocol.session
+        searched: Deferred[NumSet] = Deferred()
+        session.call = lambda *args: searched
+        self.client().send(b"a SEARCH RETURN (SAVE ALL) SUBJECT hello\r\n")
+        self.clients.pop("").lose()
+        searched.callback(NumSet(((1, 2),)))
+
+    def test_a_client_that_goes_away_while_the_image_is_refreshed(self) -> None:
+        self.flagged(2)
+        for command in (b"SEARCH", b"UID SEARCH"):
+            self.select()
+            session = self.client().protocol.session
+            room = session.room
+            call, read = room.call, Deferred()
+            room.call = lambda *args, read=read: read
+            self.site.accounts.bell("ada")
+            self.client().send(b"a %b UNSEEN\r\n" % command)
+            image = session.selected.image
+            self.clients.pop("").lose()
+            room.call = call
+            read.callback(room.store.changes(image.mailbox, image.modseq))
 
     def test_a_failing_store_is_an_answer(self) -> None:
         self.flagged(1)

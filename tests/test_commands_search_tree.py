@@ -17,7 +17,7 @@ from moximap.values import (SYSTEM_FLAGS, All, And, HasFlag, InUids, ModSeqIs, N
 
 SEEN, FLAGGED, JUNK = HasFlag("\\Seen"), HasFlag("\\flagged"), HasFlag("$Junk")
 #: Numbers of the keyword sets that have a keyword.
-SETS = {"$junk": frozenset({1, 3}), "work": frozenset({2, 3})}
+SETS = {"$junk": frozenset({1, 3, 15}), "work": frozenset({2, 3, 8})}
 
 
 def codes(name: str) -> frozenset[int] | None:
@@ -55,7 +55,7 @@ trees = st.recursive(tests, lambda inner: st.one_of(
     st.lists(inner, min_size=1, max_size=5).map(lambda terms: And(tuple(terms))),
     st.tuples(inner, inner).map(lambda pair: Or(*pair)),
     inner.map(Not)), max_leaves=25)
-flag_codes = st.tuples(st.integers(0, 31), st.integers(0, 4)).map(lambda pair: pair[0] | pair[1] << 5)
+flag_codes = st.tuples(st.integers(0, 31), st.integers(0, 20)).map(lambda pair: pair[0] | pair[1] << 5)
 mailboxes = st.lists(st.tuples(st.integers(1, 60), flag_codes, st.integers(1, 50)),
                      unique_by=lambda row: row[0], max_size=40).map(sorted)
 
@@ -189,6 +189,13 @@ class NumberTests(SynchronousTestCase):
     def test_of_nothing_there_are_none(self) -> None:
         self.assertEqual(sequence_numbers(array("I"), array("I")).tolist(), [])
         self.assertEqual(sequence_numbers(array("I", [1, 5]), array("I")).tolist(), [])
+
+    @given(st.sets(st.integers(1, 2000)), st.integers(1, 400))
+    @settings(deadline=None)
+    def test_the_set_of_ascending_numbers(self, chosen: set[int], hole: int) -> None:
+        numbers = array("I", sorted(chosen.union(range(5000, 5900)) - {5000 + hole}))
+        self.assertEqual(NumSet.ascending(numbers), NumSet.of(numbers))
+        self.assertEqual(NumSet.ascending(array("I")), NumSet())
 
     @given(numsets, numsets)
     @settings(deadline=None)

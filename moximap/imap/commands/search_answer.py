@@ -103,8 +103,8 @@ def esearch(tag: bytes, found: Found) -> bytes:
 def search(found: Found) -> Iterator[bytes]:
     """The SEARCH response, in one line while clients can read it."""
     suffix = b"".join(option.suffix(found) for option in found.options)
-    decimals = str(found.numbers().tolist())[1:-1]            # much quicker than one by one
-    line = f"* SEARCH {decimals}".replace(",", "").rstrip().encode()
+    numbers = found.numbers()
+    line = b"* SEARCH" + b" %d" * len(numbers) % tuple(numbers)
     while len(line) > LINE:
         end = line.rindex(b" ", 0, LINE + 1)
         yield line[:end] + suffix + b"\r\n"

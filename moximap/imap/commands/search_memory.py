@@ -1,7 +1,7 @@
 """Searches that are answered from memory: UIDs, flags and modseqs (RFC 9051 6.4.4, RFC 7162 3.1.5); pure.
 
 A verdict on all messages is one large integer with a byte, 0 or 1, for each: And, Or and Not are one
-operation each.  What needs flags alone is judged once for each flag code that occurs.
+operation each.  What needs flags alone is judged once for each flag code.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection
 from functools import reduce
 from itertools import compress
 from operator import and_
+from sys import byteorder
 from typing import Final
 
 import attrs
@@ -75,6 +76,13 @@ class _Flags(dict[int, int]):
         return verdict
 
 
+def _by_system_flags(tree: SearchTree, flags: array[int]) -> bytes:
+    """System flags are all in the lowest octet of a code: these octets are translated at once."""
+    test = _test(tree, lambda name: None)
+    lowest = 0 if byteorder == "little" else flags.itemsize - 1
+    return flags.tobytes()[lowest::flags.itemsize].translate(bytes(map(test, range(256))))
+
+
 def _test(tree: SearchTree, codes: Codes) -> Callable[[int], bool]:
     """A test of a flag code."""
     if isinstance(tree, And):
@@ -94,10 +102,6 @@ def _test(tree: SearchTree, codes: Codes) -> Callable[[int], bool]:
     return lambda code: code >> SYSTEM_BITS in sets
 
 
-def _from_flags(tree: SearchTree) -> bool:
-    return all(isinstance(leaf, HasFlag) for leaf in leaves(tree))
-
-
 class _Verdicts:
     """What trees say of each of some messages."""
 
@@ -109,7 +113,9 @@ class _Verdicts:
 
     def column(self, tree: SearchTree) -> bytes:
         """A byte for each message."""
-        if _from_flags(tree):
+        if all(isinstance(leaf, HasFlag) and leaf.name.lower() in _SYSTEM for leaf in leaves(tree)):
+            return _by_system_flags(tree, self._columns.flags)
+        if all(isinstance(leaf, HasFlag) for leaf in leaves(tree)):
             return bytes(map(_Flags(tree, self._codes).__getitem__, self._columns.flags))
         if isinstance(tree, ModSeqIs):
             return bytes(map(tree.modseq.__le__, self._columns.modseqs))
