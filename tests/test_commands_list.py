@@ -184,8 +184,9 @@ class FruitTests(ListCase):
         for text in ('LIST', 'LIST ""', 'LIST "" *x{', 'LIST "" * *', 'LIST "" ()', 'LIST "" (a', 'LIST (',
                      'LIST ( "" *', 'LIST (SUBSCRIBED SUBSCRIBED "" *', 'LIST (SUBSCRIBED)"" *', 'LIST "" "*',
                      'LIST "" * RETURN', 'LIST "" * RETURN SUBSCRIBED', 'LIST "" * RETURN (CHILDREN',
-                     'LIST "" * RETURN (STATUS)', 'LIST "" * RETURN (STATUS ())', 'LIST (SUBSCRIBED,REMOTE) "" *',
-                     'LIST "" * RETURN (STATUS MESSAGES)', 'LIST "" * RETURN (CHILDREN) x', 'LIST "" ' + "a" * 2049):
+                     'LIST "" * RETURN (STATUS)', 'LIST "" * RETURN (STATUS ())',
+                     'LIST (SUBSCRIBED,REMOTE) "" *', 'LIST "" * RETURN (STATUS MESSAGES)',
+                     'LIST "" * RETURN (CHILDREN) x', 'LIST "" ' + "a" * 2049):
             self.dialogue(f"C: a {text}\nS: a BAD {{*}}")
 
     def test_a_trailing_space_is_let_through(self) -> None:

@@ -73,7 +73,8 @@ class LSubTests(ListCase):
         """)
 
     def test_bad_syntax(self) -> None:
-        for text in ("LSUB", 'LSUB ""', 'LSUB "" (a b)', 'LSUB (SUBSCRIBED) "" *', 'LSUB "" * RETURN (CHILDREN)'):
+        for text in ("LSUB", 'LSUB ""', 'LSUB "" (a b)', 'LSUB (SUBSCRIBED) "" *',
+                     'LSUB "" * RETURN (CHILDREN)'):
             self.dialogue(f"C: a {text}\nS: a BAD {{*}}")
 
 

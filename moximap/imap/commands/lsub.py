@@ -32,8 +32,9 @@ class LSub:
         With "%" a name that is not subscribed itself stands for those below it that do not match.
         """
         names = entries(account.mailboxes())
+        chosen = choose(names, any_of([pattern]), [is_subscribed], recursive=True)
         return [line(b"LSUB", _attributes(choice), encoding.mailbox(choice.entry.name, utf8))
-                for choice in choose(names, any_of([pattern]), [is_subscribed], "%" in pattern)]
+                for choice in chosen if choice.own or "%" in pattern]
 
 
 def _attributes(choice: Choice) -> list[str]:
