@@ -64,6 +64,15 @@ class MessageCases(StoreCase):
         self.assertIsInstance(parts, bytes)
         self.assertIsInstance(email, str)
 
+    def test_fetch_gives_what_sort_and_thread_compare(self) -> None:
+        self.append(MAIL, b"")
+        columns = ("subject", "base_subject", "from_key", "to_key", "cc_key", "from_display", "to_display",
+                   "sent", "sent_time", "message_id", "references")
+        full, empty = self.rows(*columns)
+        self.assertEqual(full[:7], ("Gr\u00fc\u00dfe", full[1], "ann", "", "", "ann", ""))
+        self.assertEqual(full[7:], (737791, 1609561800, None, b""))
+        self.assertEqual(empty[7:], (None, None, None, b""))
+
     def test_fetch_takes_sets_of_many_ranges(self) -> None:
         self.append(*[b"a"] * 300)
         odd = NumSet.of(range(1, 1000, 2))

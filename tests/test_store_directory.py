@@ -45,6 +45,13 @@ class DirectoryTests(SynchronousTestCase):
         self.assertEqual(self.directory.account("ann").verifiers, (other,))
         self.assertRaises(errors.NoSuchAccount, self.directory.set_verifiers, "bob", [other])
 
+    def test_an_account_is_disabled_with_a_reason_and_enabled_again(self) -> None:
+        self.directory.add("ann")
+        for reason in ("moved away", None):
+            self.directory.set_disabled("Ann", reason)
+            self.assertEqual(self.directory.account("ann").disabled, reason)
+        self.assertRaises(errors.NoSuchAccount, self.directory.set_disabled, "bob", None)
+
     def test_names_are_nfc_and_compared_without_case(self) -> None:
         self.directory.add("Rene\u0301@Example.org")
         self.assertEqual(self.names(), ["Ren\u00e9@Example.org"])

@@ -206,5 +206,5 @@ class Histories(RuleBasedStateMachine):
 class HistoryTests(SynchronousTestCase):
     def test_every_history_agrees_with_the_model_and_with_its_change_log(self) -> None:
         run_state_machine_as_test(Histories, settings=settings(
-            max_examples=60, stateful_step_count=30, deadline=None, database=None, print_blob=True,
+            max_examples=40, stateful_step_count=30, deadline=None, database=None, print_blob=True,
             suppress_health_check=list(HealthCheck)))

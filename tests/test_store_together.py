@@ -143,6 +143,26 @@ class GroupTests(StoreCase, OnDisk):
         for rows in open_rows:
             rows.close()
 
+    def test_the_last_commits_of_flags_are_synced_when_the_account_is_closed(self) -> None:
+        self.append()
+        account = self.open()
+        account.store(self.inbox(), ALL, "+", ["\\Seen"])
+        account.close()
+        self.assertFalse(account.needs_sync)
+
+    def test_files_stay_where_it_is_not_known_whether_the_disk_took_the_commit(self) -> None:
+        def fail(*args: Any, **more: Any) -> None:
+            raise Unavailable("broken") from apsw.IOError("broken")
+
+        before = len(list(self.home.glob("large/*/*")))
+        run = self.account._writer.run
+        self.account._writer.run = fail             # type: ignore[method-assign,assignment]
+        self.assertRaises(Unavailable, self.append, LARGE)
+        (left,) = self.home.glob("large/*/*")
+        self.assertEqual(before, 0)
+        self.account._writer.run = run              # type: ignore[method-assign]
+        left.unlink()
+
     def test_a_closed_account_is_unavailable(self) -> None:
         account = self.open()
         account.close()

@@ -18,7 +18,6 @@ from moximap.store import (appending, checking, database, digesting, erasing, fe
 from moximap.store.checkpointing import Checkpointer
 from moximap.store.checks import Message
 from moximap.store.contents import Files
-from moximap.store.errors import Unavailable
 from moximap.store.flags import Flags, FlagTable
 from moximap.store.interfaces import Column, IAccount, ISpool, NewMessage
 from moximap.store.presence import Presence
@@ -62,6 +61,8 @@ class Account:
                 raise
 
     def close(self) -> None:
+        if self.needs_sync:
+            self.sync()
         self._readers.close()
         self._writer.close()
         if self._checkpointer is not None:
@@ -127,10 +128,10 @@ class Account:
         prepared = self._files.prepare(messages, int(time()))
         try:
             return self._writer.run(lambda t: appending.append(t, name, prepared))
-        except Unavailable:
-            raise                    # perhaps it is committed after all: its files must stay
-        except BaseException:
-            self._files.withdraw(prepared)
+        except BaseException as error:
+            # Where the disk failed the commit may be found complete after all: its files must stay.
+            if not isinstance(error.__cause__, apsw.IOError):
+                self._files.withdraw(prepared)
             raise
 
     def store(self, mailbox: int, uids: NumSet, how: Literal["+", "-", "="], flags: Sequence[str], *,
@@ -152,16 +153,13 @@ class Account:
     # keeping house
 
     def check(self) -> Iterator[str]:
-        """What is wrong with the account, in words; nothing if it is whole.  Others may go on writing."""
         with database.translated():
             yield from checking.check(self._connect_reader, self._home)
 
-    def redigest(self, limit: int = 100) -> int:
-        """Digest messages anew whose digest an older version made; how many were, 0: no more are."""
+    def redigest(self, limit: int) -> int:
         return digesting.redigest(self._readers, self._writer, self._files, limit)
 
     def set_floor(self, modseq: int) -> None:
-        """This opening may still read what was expunged after ``modseq``; at first: after it began."""
         self._floor = modseq
         with database.translated():
             erasing.say_floor(self._presence, modseq)

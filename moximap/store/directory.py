@@ -79,6 +79,11 @@ class Directory:
         with self._write() as connection:
             _write_verifiers(connection, _row(connection, name)[0], verifiers)
 
+    def set_disabled(self, name: str, reason: str | None) -> None:
+        with self._write() as connection:
+            connection.execute("UPDATE account SET disabled = ? WHERE id = ?",
+                               (reason, _row(connection, name)[0]))
+
     def remove(self, name: str) -> None:
         """The row is marked first: a removal that is cut off is finished by who opens next."""
         with self._write() as connection:

@@ -19,7 +19,11 @@ _EXPRESSIONS: Final[dict[Column, str]] = {
     "saved": "m.saved", "size": "m.size", "head": "c.head", "envelope": "d.envelope",
     "body": "d.body", "bodystructure": "d.bodystructure", "parts": "d.parts",
     "preview": "d.preview", "emailid": "'M' || m.content", "threadid": "'T' || c.thread",
-    "expunged": "m.expunged", "content": "c.size, c.header_size, c.head, c.body, c.file"}
+    "expunged": "m.expunged", "sent": "d.sent", "sent_time": "d.sent_time",
+    "subject": "d.subject", "base_subject": "d.base_subject", "from_key": "d.from_key",
+    "to_key": "d.to_key", "cc_key": "d.cc_key", "from_display": "d.from_display",
+    "to_display": "d.to_display", "message_id": "d.message_id", "references": "d.refs",
+    "content": "c.size, c.header_size, c.head, c.body, c.file"}
 #: Columns of the table that an IContent is made of.
 _WIDTH: Final = 5
 

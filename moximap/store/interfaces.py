@@ -53,10 +53,13 @@ class NewMessage:
 #: Columns that IAccount.fetch can give.  "flags" is a flag code; "date" InternalDate seconds and
 #: "zone" its minutes; "saved" Unix seconds or None; "content" an IContent; "head" the header's
 #: octets; "envelope", "body", "bodystructure" and "parts" the bytes of the message's Digest;
-#: "emailid", "threadid" text or None.
+#: "emailid", "threadid" text or None; "expunged" 0 or 1.  The rest is what SORT and THREAD compare:
+#: "sent" a day's ordinal or None, "sent_time" Unix seconds or None, "message_id" bytes or None,
+#: "references" bytes with spaces between ids, the others case-folded text.
 Column = Literal["uid", "flags", "modseq", "date", "zone", "saved", "size", "content", "head",
                  "envelope", "body", "bodystructure", "parts", "preview", "emailid", "threadid",
-                 "expunged"]
+                 "expunged", "sent", "sent_time", "subject", "base_subject", "from_key", "to_key",
+                 "cc_key", "from_display", "to_display", "message_id", "references"]
 
 
 class IFlagTable(Interface):
@@ -82,6 +85,7 @@ class IAccount(Interface):
 
     name: str = Attribute("the account's name")
     flags: IFlagTable = Attribute("names of the flag codes")
+    needs_sync: bool = Attribute("a flag-only commit is not durable yet: somebody should sync soon")
 
     def close() -> None:
         """Close all connections to the database."""
@@ -181,6 +185,12 @@ class IAccount(Interface):
     def sync() -> None:
         """Make flag-only commits durable that are not yet."""
 
+    def redigest(limit: int) -> int:
+        """Digest up to ``limit`` messages anew whose digest an older version made; how many were."""
+
+    def check() -> Iterator[str]:
+        """What is wrong with the account, in words; nothing if it is whole.  Others may go on writing."""
+
 
 @attrs.frozen
 class Verifier:
@@ -220,6 +230,9 @@ class IDirectory(Interface):
 
     def set_verifiers(name: str, verifiers: Sequence[Verifier]) -> None:
         """Change the password of an account; NoSuchAccount."""
+
+    def set_disabled(name: str, reason: str | None) -> None:
+        """Refuse logins with a reason that the user is told, or with None allow them; NoSuchAccount."""
 
     def remove(name: str) -> None:
         """Remove an account with all its mail."""
