@@ -14,8 +14,9 @@ _tags = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*+)").finditer
 _any_tag = re.compile(r"<[^<>]*+>").sub
 
 # Elements without content, and those that the next one of their kind ends.
-_FLAT = frozenset("area base br col embed hr img input link meta source track wbr".split())
-_FLAT |= frozenset("p li dd dt td th tr option".split())
+_FLAT = frozenset(["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta"])
+_FLAT |= frozenset(["source", "track", "wbr"])
+_FLAT |= frozenset(["p", "li", "dd", "dt", "td", "th", "tr", "option"])
 
 
 def html_text(document: str) -> str:

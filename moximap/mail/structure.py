@@ -95,6 +95,8 @@ class _Parser:
             top = _Open(part)
             self.open.append(top)
             self.describe(top)
+            if self.count >= MAX_PARTS:
+                return None
             if hit is not None:
                 return hit
             if top.boundary:
@@ -113,9 +115,9 @@ class _Parser:
         while match := _header_event(self.data, at):
             if match[1]:
                 return match.end(), None
-            hit = self.boundary_at(match.start(), start)
+            hit = self.boundary_at(match.start())
             if hit is not None:
-                return hit.end, hit
+                return max(hit.end, start), hit
             at = match.end() - 1
         return self.size, None
 
@@ -124,13 +126,13 @@ class _Parser:
             return None
         needle, at = self.needle, max(start - 1, 0)
         while (at := self.find(needle, at)) >= 0:
-            hit = self.boundary_at(at, start)
+            hit = self.boundary_at(at)
             if hit is not None:
                 return hit
             at += 1
         return None
 
-    def boundary_at(self, at: int, floor: int) -> _Hit | None:
+    def boundary_at(self, at: int) -> _Hit | None:
         """The boundary in the line after the LF at an offset, the longest that fits.
 
         The beginning of the line decides (RFC 2046 5.1.1: "An exact match of the entire candidate
@@ -142,11 +144,11 @@ class _Parser:
         boundary = self.matching(line)
         if boundary is None:
             return None
-        end = at - 1 if at > floor and self.data[at - 1] == 13 else at
+        end = at - 1 if at > 0 and self.data[at - 1] == 13 else at
         newline = self.find(b"\n", at + 3)
         after = newline + 1 if newline >= 0 else self.size
         closing = line[len(boundary) : len(boundary) + 2] == b"--"
-        return _Hit(max(end, floor), after, self.levels[boundary], closing)
+        return _Hit(end, after, self.levels[boundary], closing)
 
     def matching(self, line: bytes) -> bytes | None:
         """The longest boundary with which a line begins.
@@ -164,8 +166,6 @@ class _Parser:
     def set_boundaries(self) -> None:
         """Gather the boundaries of the open multiparts; of equal ones the innermost counts."""
         self.levels = {top.boundary: n for n, top in enumerate(self.open) if top.boundary}
-        if self.count >= MAX_PARTS:
-            self.levels = {}
         self.sorted = sorted(self.levels)
         self.shortest: list[bytes] = []
         for boundary in self.sorted:
@@ -179,7 +179,11 @@ class _Parser:
         while len(self.open) > level:
             top = self.open.pop()
             part = top.part
-            part.end = max(end, part.body)
+            # The line break before a boundary is the boundary's, even if it is the blank line of the
+            # part or ends the boundary line before.
+            part.end = end
+            part.header = min(part.header, end)
+            part.body = min(part.body, end)
             had_boundary = had_boundary or bool(top.boundary)
             if part.is_multipart and not top.children:
                 top.children.append(Part(part.end, part.end, part.end))
@@ -188,7 +192,7 @@ class _Parser:
                 self.counted.append(part)
             if self.open:
                 self.open[-1].children.append(part)
-        if had_boundary or self.count >= MAX_PARTS:
+        if had_boundary:
             self.set_boundaries()
 
     def describe(self, top: _Open) -> None:
