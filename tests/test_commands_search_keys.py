@@ -113,6 +113,13 @@ class KeyTests(SearchCase):
         self.assertEqual(self.ask("OR KEYWORD a " * 500 + "FLAGGED"), "2")
         self.assertEqual(self.ask("UNFLAGGED " * 500 + "UID 1:2"), "1")
 
+    def test_thousands_of_keys_are_answered(self) -> None:
+        self.flagged(4, 2)
+        self.select()
+        self.assertEqual(self.ask(" ".join(f"NOT UID {n}" for n in range(3, 4000, 2))), "1 2 4")
+        self.assertEqual(self.ask("OR (SEEN KEYWORD x) " + " ".join(
+            f"OR (FLAGGED SMALLER {n})" for n in range(2, 800)) + " ANSWERED"), "2")
+
     def test_older_and_younger_rfc_5032_rule_93(self) -> None:
         now = int(time.time())
         self.put(NewMessage(HELLO, (), InternalDate(now - 300000)),

@@ -22,6 +22,8 @@ from moximap.values import (SYSTEM_BITS, SYSTEM_FLAGS, All, And, HasFlag, InUids
                             Or, SearchTree)
 
 _SYSTEM: Final = {name.lower(): bit for name, bit in SYSTEM_FLAGS.items()}
+#: More tests than this in one tree are no work for the reactor thread.
+MOST_TESTS: Final = 100
 #: Numbers of the keyword sets (flag code >> SYSTEM_BITS) that have a keyword.
 Codes = Callable[[str], Collection[int] | None]
 
@@ -50,12 +52,16 @@ class Columns:
 
 def from_uids(tree: SearchTree) -> bool:
     """Whether UIDs alone decide it."""
-    return all(isinstance(leaf, (All, InUids)) for leaf in leaves(tree))
+    return _made_of(tree, (All, InUids))
 
 
 def from_memory(tree: SearchTree) -> bool:
-    """Whether `matching` can answer it."""
-    return all(isinstance(leaf, (All, InUids, HasFlag, ModSeqIs)) for leaf in leaves(tree))
+    """Whether `matching` can answer it, and soon."""
+    return _made_of(tree, (All, InUids, HasFlag, ModSeqIs))
+
+
+def _made_of(tree: SearchTree, kinds: tuple[type, ...]) -> bool:
+    return all(count < MOST_TESTS and isinstance(leaf, kinds) for count, leaf in enumerate(leaves(tree)))
 
 
 def matching(tree: SearchTree, columns: Columns, codes: Codes) -> array[int]:
