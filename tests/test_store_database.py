@@ -74,19 +74,6 @@ class SchemaTests(SynchronousTestCase):
         self.assertIsNone(database.translate(apsw.SQLError()))
 
 
-class LockTests(StoreCase, OnDisk):
-    def test_an_account_that_is_locked_for_too_long_is_unavailable(self) -> None:
-        self.account.subscribe("x", True)
-        self.account._writer._connection.set_busy_timeout(1)
-        other = database.connect(self.home / "mail.db", write=True)
-        other.execute("BEGIN IMMEDIATE")
-        self.assertRaises(Unavailable, self.append)
-        self.assertEqual(self.box("INBOX").messages, 0)
-        other.execute("ROLLBACK")
-        other.close()
-        self.append()
-
-
 class CheckpointTests(StoreCase, OnDisk):
     def test_a_log_that_grew_is_copied_in_the_background(self) -> None:
         self.patch(checkpointing, "COPY", 1)

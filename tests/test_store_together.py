@@ -1,11 +1,7 @@
-"""Many threads, several processes, power that goes away: what one opening does to another."""
+"""Many threads and several openings of one account: what one does to another."""
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 from threading import Barrier, Event, Thread
 from typing import Any
 
@@ -228,90 +224,3 @@ class TwoOpeningsTests(StoreCase, OnDisk):
         self.assertEqual(self.account.erase(gone), 9)
         changes = self.other.changes(self.inbox(), known)
         self.assertEqual((list(changes.uids), list(changes.expunged)), ([10], list(range(1, 10))))
-
-
-CUT = """
-import os, signal, sys
-from pathlib import Path
-from moximap.store.directory import Directory
-from moximap.store.interfaces import NewMessage
-from moximap.store.transaction import Tally
-from tests.storecases import LARGE, MAIL
-account = Directory(Path(sys.argv[1])).open("ann")
-account.append("INBOX", [NewMessage(MAIL)])
-account.store(account.mailbox("INBOX").id, account.append("INBOX", [NewMessage(LARGE)]).uids, "+", ["a"])
-spool = account.spool()
-spool.write(LARGE)
-spool.flush()
-account._writer.run = lambda *args, **more: os.kill(os.getpid(), signal.SIGKILL)
-account.append("INBOX", [NewMessage(LARGE)])
-"""
-
-
-class KilledTests(StoreCase, OnDisk):
-    def test_what_was_answered_is_there_and_nothing_else(self) -> None:
-        path = os.pathsep.join(entry for entry in sys.path if entry)
-        ended = subprocess.run([sys.executable, "-c", CUT, str(self.path.resolve())],
-                               env={**os.environ, "PYTHONPATH": path})
-        self.assertEqual(ended.returncode, -signal.SIGKILL)
-        files = [*self.home.glob("large/*/*"), *self.home.glob("tmp/*")]
-        self.assertEqual(len(files), 3)
-        self.assertEqual(len(list(self.account.check())), 2)
-        self.account.close()
-        self.account = self.open()
-        self.assertEqual(self.named(), {1: set(), 2: {"a"}})
-        self.assertEqual(len([*self.home.glob("large/*/*"), *self.home.glob("tmp/*")]), 1)
-        self.assertEqual(len(list((self.home / "open").iterdir())), 1)
-
-
-class FullDiskTests(StoreCase, OnDisk):
-    def fill(self) -> None:
-        """No page more than there are now."""
-        self.account.subscribe("x", True)
-        connection = self.account._writer._connection
-        connection.pragma("max_page_count", connection.pragma("page_count"))
-
-    def test_an_append_without_room_leaves_nothing_behind(self) -> None:
-        self.append()
-        self.fill()
-        before = self.account.open("INBOX")
-        for content in (b"x" * 100_000, LARGE + b"y" * 10):
-            with self.assertRaises(NoSpace):
-                for _ in range(100):
-                    before = self.account.open("INBOX")
-                    self.append(content, MAIL)
-            self.assertEqual(self.account.open("INBOX"), before)
-        large = sum(size > contents.LARGE for size, in self.rows("size"))
-        self.assertEqual(len(list(self.home.glob("large/*/*"))), large)
-
-    def test_a_copy_without_room_leaves_nothing_behind(self) -> None:
-        self.append(*[b"x"] * 500)
-        self.fill()
-        with self.assertRaises(NoSpace):
-            for _ in range(100):
-                before = self.account.open("Sent")
-                self.account.move(self.inbox(), NumSet(((1, 250),)), "Sent")
-                self.account.copy(self.inbox(), ALL, "Sent")
-        self.assertEqual(self.account.open("Sent").mailbox.messages % 250, before.mailbox.messages % 250)
-
-    def test_other_writes_go_on(self) -> None:
-        self.append()
-        self.fill()
-        self.assertRaises(NoSpace, self.append, b"x" * 120_000)
-        self.account.store(self.inbox(), ALL, "+", ["\\Seen"])
-        self.assertEqual(self.named(), {1: {"\\Seen"}})
-
-    def test_a_spool_without_room_says_so(self) -> None:
-        spool = self.account.spool()
-
-        class Full:
-            def write(self, data: bytes) -> None:
-                raise OSError(28, "No space left on device")
-
-            def close(self) -> None:
-                pass
-
-        self.patch(spool, "_file", Full())
-        self.assertRaises(NoSpace, spool.write, b"x")
-        spool.discard()
-        self.assertEqual(list(self.home.glob("tmp/*")), [])

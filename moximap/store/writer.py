@@ -117,14 +117,12 @@ class Writer:
             self._commit(batch)
         except BaseException as error:
             self._roll_back()
-            if len(batch) > 1:
+            if len(batch) > 1 and not isinstance(error, (apsw.BusyError, Unavailable)):
                 # The transaction broke for one of them, or for their sum: each has its own chance.
                 for job in batch:
                     self._serve([job])
             else:
-                batch[0].error = translate(error) or error
-                if batch[0].error is not error:
-                    batch[0].error.__cause__ = error
+                _fail(batch, error)
         if self._closed and self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -180,3 +178,11 @@ class Writer:
     def _roll_back(self) -> None:
         if self._connection is not None and self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
+
+
+def _fail(batch: list[Job[object]], error: BaseException) -> None:
+    failure = translate(error)
+    if failure is not None:
+        failure.__cause__ = error
+    for job in batch:
+        job.error = failure or error
