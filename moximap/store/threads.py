@@ -53,7 +53,7 @@ class Pool(Service):
 
     def stopService(self) -> None:
         """Let the running calls end, then the threads."""
-        super().stopService()
+        super().stopService()  # type: ignore[no-untyped-call]
         for _ in self._threads:
             self._jobs.put(None)
         for thread in self._threads:
@@ -103,7 +103,7 @@ class Pool(Service):
             try:
                 result: Any = function(*args, **kwargs)
             except BaseException:
-                result = Failure()
+                result = Failure()  # type: ignore[no-untyped-call]
             self._results.append((deferred, result))
             os.eventfd_write(self._wakeup, 1)
             del job, deferred, function, args, kwargs, result
