@@ -119,7 +119,9 @@ class MbsyncTests(ServerTestCase):
     def test_a_maildir_comes_back_with_every_byte_flag_and_date(self) -> None:
         push, source = self.configure("push")
         fill(source / "INBOX", generated())
-        fill(source / "Real mail", corpus())
+        real = corpus()
+        self.assertTrue(real)
+        fill(source / "Real mail", real)
         fill(source / ENCODED, generated(3))
         self.sync(push)
         pull, target = self.configure("pull")
