@@ -125,8 +125,8 @@ class CreateTests(DialogueCase):
     def test_bad_syntax(self) -> None:
         for text in ("CREATE", "CREATE a b", "CREATE a ()", r"CREATE a (USE)", r"CREATE a (USE \Sent)",
                      r"CREATE a (USE (Sent))", r"CREATE a (USE (\Sent)", "CREATE a (FANCY)",
-                     r"CREATE a USE (\Sent)", r"CREATE a (USE (\Sent) USE (\Junk))", r"CREATE a (USE (\Sent\Junk))",
-                     r"CREATE (USE (\Sent))"):
+                     r"CREATE a USE (\Sent)", r"CREATE a (USE (\Sent) USE (\Junk))",
+                     r"CREATE a (USE (\Sent\Junk))", r"CREATE (USE (\Sent))"):
             self.dialogue(f"C: a {text}\nS: a BAD {{*}}")
 
     def test_a_trailing_space_is_let_through(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from time import perf_counter
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -30,6 +30,7 @@ class ModifiedUtf7Tests(SynchronousTestCase):
             with self.assertRaises(ValueError):
                 decode(raw)
 
+    @settings(deadline=None)
     @given(NAMES)
     def test_round_trip(self, name: str) -> None:
         raw = encode(name)
@@ -38,6 +39,7 @@ class ModifiedUtf7Tests(SynchronousTestCase):
         self.assertEqual(from_wire(raw, utf8=False), name)
         self.assertEqual(from_wire(name.encode(), utf8=True), name)
 
+    @settings(deadline=None)
     @given(st.binary())
     def test_what_decodes_is_a_name_and_nothing_else_happens(self, raw: bytes) -> None:
         try:
@@ -99,10 +101,12 @@ def _in_any_case(name: str) -> st.SearchStrategy[str]:
 
 
 class PatternTests(SynchronousTestCase):
+    @settings(deadline=None)
     @given(st.text("ab/*%", max_size=12), st.text("ab/", max_size=14))
     def test_patterns(self, pattern: str, name: str) -> None:
         self.assertEqual(matcher(pattern)(name), naive(pattern, name))
 
+    @settings(deadline=None)
     @given(_in_any_case("INBOX"), st.integers(0, 5), st.text("a/*%", max_size=5), st.text("ax/", max_size=5))
     def test_inbox_in_any_case(self, start: str, cut: int, rest: str, name: str) -> None:
         pattern, name = start[:cut] + rest, "INBOX" + name
