@@ -94,6 +94,7 @@ class LiteralTests(DialogueCase):
             S: * 0 RECENT
             S: * OK [UIDVALIDITY {*}
             S: * OK [UIDNEXT 1] {*}
+            S: * OK [HIGHESTMODSEQ {*}
             S: b OK [READ-WRITE] {*}
             C: c FETCH 1 BODY[HEADER.FIELDS ({40}
             S: + go ahead

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from moximap.imap.framing import Announced, Part
     from moximap.imap.grammar import Cursor
     from moximap.imap.session import Session
+    from moximap.imap.view import View
 
 #: Connection states (RFC 9051 section 3), as bits.
 NOT_AUTHENTICATED = 1
@@ -81,6 +82,19 @@ def logged_in(session: Session) -> bool:
     return session.state != NOT_AUTHENTICATED
 
 
+@attrs.frozen
+class Enabling:
+    """A row of the table ``enable``.
+
+    ``implies``: names that are enabled with it.  ``dress`` gives a selected mailbox's view its new forms.
+    ``begin`` is called once, when it is enabled and the view is dressed.
+    """
+
+    implies: tuple[bytes, ...] = ()
+    dress: Callable[[View], None] | None = None
+    begin: Callable[[Session], None] | None = None
+
+
 Table = Mapping[bytes, Any]
 
 
@@ -88,16 +102,18 @@ Table = Mapping[bytes, Any]
 class Extension:
     """An RFC, or a family of commands: its name, its RFCs, and its rows in the tables.
 
-    ``enable``: names for ENABLE, with the names that each implies.  What a row of the other tables is
-    stands in the module that reads them: fetch, search, status, select, list, mailboxes.
+    ``enable``: names for ENABLE.  What a row of the other tables is stands in the module that reads
+    them: fetch, store, search, status, select, list, mailboxes.
     """
 
     name: str
     rfcs: tuple[int, ...]
     capabilities: tuple[Capability, ...] = ()
     commands: Mapping[bytes, Spec] = attrs.field(factory=dict)
-    enable: Mapping[bytes, tuple[bytes, ...]] = attrs.field(factory=dict)
+    enable: Mapping[bytes, Enabling] = attrs.field(factory=dict)
     fetch: Table = attrs.field(factory=dict)
+    fetch_modifiers: Table = attrs.field(factory=dict)
+    store_modifiers: Table = attrs.field(factory=dict)
     search: Table = attrs.field(factory=dict)
     search_returns: Table = attrs.field(factory=dict)
     status: Table = attrs.field(factory=dict)
@@ -109,8 +125,8 @@ class Extension:
     module: str = ""
 
 
-_TABLES = ("commands", "enable", "fetch", "search", "search_returns", "status", "select",
-           "list_selections", "list_returns", "create", "mechanisms")
+_TABLES = ("commands", "enable", "fetch", "fetch_modifiers", "store_modifiers", "search", "search_returns",
+           "status", "select", "list_selections", "list_returns", "create", "mechanisms")
 
 
 @attrs.frozen

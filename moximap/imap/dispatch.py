@@ -75,7 +75,7 @@ async def answer(session: Session, parts: Sequence[Part], refused: Refusal | Non
         command = _parse(spec, cursor)
         reply = await _run(session, command)
         await catch_up(session, spec.may_expunge, tells=spec.tells)
-        _tagged(session, b"OK", reply or Reply(), name)
+        _tagged(session, reply or Reply(), name)
     except Exception as error:
         await _failed(session, error, spec)
 
@@ -107,6 +107,9 @@ async def _failed(session: Session, error: Exception, spec: Spec | None) -> None
         error = No("the server made a mistake; its log has more", b"SERVERBUG")
     if spec is not None and isinstance(error, No):
         await _catch_up_quietly(session, spec)
+    highest = _owed_highest(session)
+    if highest is not None:
+        _say_highest(session, highest)
     _line(session, session.tag, error.status, error.code, error.text)
 
 
@@ -131,8 +134,24 @@ def refuse(session: Session, tag: bytes, error: Refusal) -> None:
     _line(session, tag, error.status, error.code, error.text)
 
 
-def _tagged(session: Session, status: bytes, reply: Reply, name: bytes) -> None:
-    _line(session, session.tag, status, reply.code, reply.text or f"{name.decode()} completed")
+def _tagged(session: Session, reply: Reply, name: bytes) -> None:
+    text = reply.text or f"{name.decode()} completed"
+    highest = _owed_highest(session)
+    if highest is not None and reply.code is None:
+        reply = Reply(text, highest)
+    elif highest is not None:
+        _say_highest(session, highest)
+    _line(session, session.tag, b"OK", reply.code, text)
+
+
+def _owed_highest(session: Session) -> bytes | None:
+    """The HIGHESTMODSEQ code that this tagged line must come with (RFC 7162 3.2)."""
+    highest = None if session.view is None else session.view.owed_highest()
+    return None if highest is None else b"HIGHESTMODSEQ %d" % highest
+
+
+def _say_highest(session: Session, highest: bytes) -> None:
+    _line(session, b"*", b"OK", highest, "everything up to there was told")
 
 
 def _line(session: Session, tag: bytes, status: bytes, code: bytes | None, text: str) -> None:

@@ -62,6 +62,10 @@ class IFetchItem(Protocol):
     @property
     def sets_seen(self) -> bool: ...
 
+    @property
+    def enables(self) -> bytes:
+        """An ENABLE name that asking for it implies, or nothing."""
+
     def converter(self, context: Context) -> Convert | None: ...
 
 
@@ -73,6 +77,7 @@ class Field:
     columns: tuple[Column, ...]
     convert: Convert | None = None
     sets_seen: bool = False
+    enables: bytes = b""
 
     def converter(self, context: Context) -> Convert | None:
         return self.convert
@@ -85,6 +90,7 @@ class FlagsField:
     format: bytes = b"FLAGS (%b)"
     columns: tuple[Column, ...] = ("flags",)
     sets_seen: bool = False
+    enables: bytes = b""
 
     def converter(self, context: Context) -> Convert:
         names, seen = context.flags, context.seen
@@ -103,6 +109,7 @@ class Plan:
             takes.append((tuple(columns.index(c) for c in item.columns), item.converter(context)))
             formats.append(item.format)
         self.columns = tuple(columns)
+        self.modseq = columns.index("modseq") if "modseq" in columns else None
         self._takes = takes
         self._formats = formats
         self._head = b"* %d " + word + b" ("
@@ -159,13 +166,15 @@ class Plan:
 class Rendered:
     """A piece of a response.  ``last``: the UID up to which it goes, None: it is the end.
 
-    ``unseen``: UIDs in it that have no \\Seen; ``count``: messages in it.
+    ``unseen``: UIDs in it that have no \\Seen; ``count``: messages in it; ``highest``: the highest MODSEQ
+    that it shows, or 0.
     """
 
     parts: list[bytes | Streamed]
     last: int | None
     count: int
     unseen: list[int]
+    highest: int
 
 
 def render(account: IAccount, mailbox: int, uids: NumSet, plan: Plan,
@@ -173,7 +182,7 @@ def render(account: IAccount, mailbox: int, uids: NumSet, plan: Plan,
     """Render up to PIECE octets, or up to a streamed value; blocks, so in a store thread."""
     out: list[bytes | Streamed] = []
     unseen: list[int] = []
-    size = count = 0
+    size = count = highest = 0
     columns = (*plan.columns, "flags") if watch_seen else plan.columns
     with closing(account.fetch(mailbox, uids, columns)) as rows:  # type: ignore[type-var]
         for row in rows:
@@ -182,6 +191,8 @@ def render(account: IAccount, mailbox: int, uids: NumSet, plan: Plan,
                 row, flags = row[:-1], row[-1]
                 if not flags & SEEN:  # type: ignore[operator]
                     unseen.append(uid)
+            if plan.modseq is not None:
+                highest = max(highest, row[plan.modseq])  # type: ignore[call-overload]
             line = plan.line(number(uid), row)
             count += 1
             if isinstance(line, bytes):
@@ -191,5 +202,5 @@ def render(account: IAccount, mailbox: int, uids: NumSet, plan: Plan,
                     continue
             else:
                 out += line
-            return Rendered(out, uid, count, unseen)
-    return Rendered(out, None, count, unseen)
+            return Rendered(out, uid, count, unseen, highest)
+    return Rendered(out, None, count, unseen, highest)

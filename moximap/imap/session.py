@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 
-from moximap.imap.dialect import AUTHENTICATED, NOT_AUTHENTICATED, SELECTED, Dialect
+from moximap.imap.dialect import AUTHENTICATED, NOT_AUTHENTICATED, SELECTED, Dialect, Enabling
 from moximap.imap.errors import No
 from moximap.imap.view import View
 from moximap.store.interfaces import AccountRecord, IAccount
@@ -82,11 +82,19 @@ class Session:
         return not self.enabled.isdisjoint((b"IMAP4REV2", b"UTF8=ACCEPT"))
 
     def enable(self, name: bytes) -> None:
-        """Enable a name and what it implies."""
-        for one in (name, *self.dialect.tables["enable"].get(name, ())):
-            self.enabled.add(one)
-        if self.view is not None:
-            self.dress(self.view)
+        """Enable a name of the table ``enable`` and what it implies; once is enough."""
+        if name in self.enabled:
+            return
+        self.enabled.add(name)
+        row: Enabling = self.dialect.tables["enable"][name]
+        for implied in row.implies:
+            self.enable(implied)
+        if row.dress is not None:
+            self.view_hooks.append(row.dress)
+            if self.view is not None:
+                row.dress(self.view)
+        if row.begin is not None:
+            row.begin(self)
 
     # the store
 

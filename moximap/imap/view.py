@@ -24,11 +24,15 @@ from moximap.values import Changes, Mailbox, NumSet, Stored
 
 @attrs.frozen
 class StoreAnswer:
-    """What a STORE of this session did: the view answers it together with everybody's changes."""
+    """What a STORE of this session did: the view answers it together with everybody's changes.
+
+    ``conditional``: each target's MODSEQ is told, even where nothing changed and it is silent.
+    """
 
     targets: NumSet
     silent: bool
     stored: Stored
+    conditional: bool = False
 
 
 class INumbering(Protocol):
@@ -94,6 +98,8 @@ class View:
         self.numbering: INumbering = SequenceNumbers()
         self.expunges: ExpungeForm = expunge_lines
         self.keywords = 0
+        self._owes = False
+        self._shown = 0
 
     @property
     def last(self) -> int:
@@ -149,7 +155,31 @@ class View:
         out += self._fetches(rows, before[-1] if before else 0, answer)
         self.changed = upto
         self.told = min(gone[uid] for uid in held) - 1 if held else upto
+        if pending and may_expunge:
+            self._owes = True
+        self.shown(max((m for m, _ in rows.values()), default=0))
         return b"".join(out)
+
+    # what a client may keep (RFC 7162 3.2, "without losing any changes")
+
+    def shown(self, modseq: int) -> None:
+        """The client was shown this MODSEQ."""
+        self._shown = max(self._shown, modseq)
+
+    @property
+    def highest(self) -> int:
+        """The modseq up to which the client knows everything; never 0."""
+        return max(1, min(self.told, self.image.highest))
+
+    def owed_highest(self) -> int | None:
+        """The HIGHESTMODSEQ that a tagged line must be accompanied by, or None.
+
+        A client with CONDSTORE resumes from the highest MODSEQ that it saw, unless it is told better:
+        while expunges before that are held back, and when expunges were told.
+        """
+        owes = self.modseq and (self._owes or self._shown > self.told)
+        self._owes, self._shown = False, 0
+        return self.highest if owes else None
 
     def _merge(self, changes: Iterable[Changes]) -> tuple[dict[int, tuple[int, int]], dict[int, int]]:
         """The last state of each message: uid -> (modseq, flags) not told yet, and uid -> modseq expunged."""
@@ -186,22 +216,30 @@ class View:
     def _answered(self, order: list[tuple[int, int, int]], answer: StoreAnswer) -> list[bytes]:
         """Changes, and all targets of our STORE: unchanged ones too; ours not, where it was silent."""
         out = []
-        ours, foreign = answer.stored.modseq, answer.stored.foreign
+        ours, foreign, modified = answer.stored.modseq, answer.stored.foreign, answer.stored.modified
         shown = set()
         for m, uid, f in order:
             shown.add(uid)
             if answer.silent and m == ours and uid in answer.targets and uid not in foreign:
-                if self.modseq:
-                    out.append(b"* %d %b (UID %d MODSEQ (%d))\r\n"
-                               % (self.numbering.number(self, uid), self.numbering.word, uid, m))
+                out.append(self._modseq_only(uid, m))
             else:
                 out.append(self.fetch(uid, f, m))
-        rest = answer.stored.modified if answer.silent else answer.targets
-        for uid in rest.within(self.image.uids):
+        everything = not answer.silent or answer.conditional
+        for uid in (answer.targets if everything else modified).within(self.image.uids):
             if uid not in shown and self.has(uid):
                 index = bisect_left(self.image.uids, uid)
-                out.append(self.fetch(uid, self.image.flags[index], self.image.modseqs[index]))
+                if answer.silent and uid not in modified:
+                    out.append(self._modseq_only(uid, self.image.modseqs[index]))
+                else:
+                    out.append(self.fetch(uid, self.image.flags[index], self.image.modseqs[index]))
         return out
+
+    def _modseq_only(self, uid: int, modseq: int) -> bytes:
+        """What is left of a silent answer: with CONDSTORE the MODSEQ, otherwise nothing."""
+        if not self.modseq:
+            return b""
+        return b"* %d %b (UID %d MODSEQ (%d))\r\n" % (
+            self.numbering.number(self, uid), self.numbering.word, uid, modseq)
 
     def fetch(self, uid: int, flags: int, modseq: int) -> bytes:
         """One message's flags, as they are told unasked."""

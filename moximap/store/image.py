@@ -28,6 +28,7 @@ class Image:
         self.modseqs = snapshot.modseqs
         self.checked = -1
         self.journal: deque[Changes] = deque()
+        self.highest = max(snapshot.modseqs, default=0)     # of any change here that we know of
         self.floor = snapshot.modseq          # the journal has everything after this
         self._rows = 0
 
@@ -42,6 +43,8 @@ class Image:
         if changes.uids:
             self._update(changes)
         self.modseq = changes.modseq
+        self.highest = max(self.highest, max(changes.modseqs, default=0),
+                           max(changes.expunged_modseqs, default=0))
         self._remember(changes)
         return True
 

@@ -90,6 +90,7 @@ class OpenAccount:
         elif not image.apply(opened.changes):
             await self._load(image)
         image.checked = max(image.checked, start)
+        image.highest = max(image.highest, opened.mailbox.modseq)
         self._users_of[image.mailbox] = self._users_of.get(image.mailbox, 0) + 1
         return opened, image
 

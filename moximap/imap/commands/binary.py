@@ -52,6 +52,7 @@ class Binary:
     partial: Partial | None
     sets_seen: bool
     format: bytes = b"%b"
+    enables: bytes = b""
     columns: tuple[Column, ...] = ("content", "parts")
 
     def converter(self, context: Context) -> Convert:
@@ -72,6 +73,7 @@ class Binary:
 class BinarySize:
     path: tuple[int, ...]
     format: bytes = b"%b"
+    enables: bytes = b""
     columns: tuple[Column, ...] = ("content", "parts")
     sets_seen: bool = False
 

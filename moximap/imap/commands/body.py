@@ -97,6 +97,7 @@ class BodySection:
     partial: Partial | None = None
     sets_seen: bool = False
     format: bytes = b"%b"
+    enables: bytes = b""
 
     @property
     def columns(self) -> tuple[Column, ...]:

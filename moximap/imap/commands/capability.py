@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from moximap.imap.dialect import ANY_STATE, Capability, Extension, Spec
+from moximap.imap.dialect import ANY_STATE, Capability, Enabling, Extension, Spec
 from moximap.imap.grammar import Cursor
 from moximap.imap.session import Session
 
@@ -23,5 +23,5 @@ EXTENSION = Extension(
     name="CAPABILITY", rfcs=(9051, 3501),
     capabilities=(Capability(b"IMAP4rev1"), Capability(b"IMAP4rev2")),
     commands={b"CAPABILITY": Spec(parse, ANY_STATE)},
-    enable={b"IMAP4REV2": ()},
+    enable={b"IMAP4REV2": Enabling()},
 )

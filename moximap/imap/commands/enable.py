@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from moximap.imap.dialect import LOGGED_IN, Capability, Extension, Spec, logged_in
+from moximap.imap.dialect import LOGGED_IN, Capability, Enabling, Extension, Spec, logged_in
 from moximap.imap.grammar import Cursor
 from moximap.imap.session import Session
 
@@ -43,5 +43,5 @@ EXTENSION = Extension(
     name="ENABLE", rfcs=(5161, 6855, 9051, 9755),
     capabilities=(Capability(b"ENABLE"), Capability(b"UTF8=ACCEPT", logged_in)),
     commands={b"ENABLE": Spec(parse, LOGGED_IN)},
-    enable={b"UTF8=ACCEPT": ()},
+    enable={b"UTF8=ACCEPT": Enabling()},
 )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from array import array
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from typing import Protocol
 
 import attrs
 
@@ -26,14 +28,36 @@ UID = Field(b"UID %d", ("uid",))
 BATCH = 5000
 
 
+class IFetchModifier(Protocol):
+    """A FETCH modifier (RFC 4466 2.4), as a row of the table ``fetch_modifiers`` parsed it."""
+
+    @property
+    def items(self) -> tuple[IFetchItem, ...]:
+        """Items that it adds."""
+
+    def check(self, session: Session, fetch: Fetch) -> None:
+        """Raise Bad where it may not be used."""
+
+    def narrow(self, session: Session, fetch: Fetch, uids: array[int]) -> Awaitable[array[int]]:
+        """Write what comes before the FETCH responses; give the messages that are left."""
+
+
 @attrs.frozen
 class Fetch:
     messages: MessageSet
     items: tuple[IFetchItem, ...]
+    modifiers: tuple[IFetchModifier, ...] = ()
 
     async def run(self, session: Session) -> Reply | None:
         view = session.selected
         uids = self.messages.resolve(session)
+        for modifier in self.modifiers:
+            modifier.check(session, self)
+        for item in self.items:
+            if item.enables:
+                session.enable(item.enables)
+        for modifier in self.modifiers:
+            uids = await modifier.narrow(session, self, uids)
         plan, seen = self._plan(session)
         if plan.from_memory and await _from_memory(session, plan, uids):
             return None
@@ -66,6 +90,8 @@ async def _from_memory(session: Session, plan: Plan, uids: Sequence[int]) -> boo
         await room.refresh(view.image)
     for start in range(0, len(uids), BATCH):
         lines = plan.from_image(view, uids[start:start + BATCH])
+        if plan.modseq is not None:
+            view.shown(view.image.highest)         # at most that
         if lines is None:
             if start:
                 raise No("some of the messages have been expunged", b"EXPUNGEISSUED")
@@ -84,6 +110,7 @@ async def _stream(session: Session, plan: Plan, uids: NumSet, seen: bool) -> tup
                                              number, seen)
         await _send(session, piece)
         count += piece.count
+        view.shown(piece.highest)
         unseen += piece.unseen
         if piece.last is None:
             break
@@ -120,8 +147,19 @@ def parse_fetch(uid: bool) -> Callable[[Cursor], Fetch]:
         p.sp()
         messages = MessageSet.parse(p, uid)
         p.sp()
-        return Fetch(messages, parse_items(p))
+        items = parse_items(p)
+        modifiers = p.list_of(lambda: _modifier(p)) if p.at_sp() else []
+        added = [item for modifier in modifiers for item in modifier.items]
+        return Fetch(messages, tuple(dict.fromkeys([*items, *added])), tuple(modifiers))
     return parse
+
+
+def _modifier(p: Cursor) -> IFetchModifier:
+    name = p.word("FETCH modifier")
+    row: Callable[[Cursor], IFetchModifier] | None = p.dialect.tables["fetch_modifiers"].get(name)
+    if row is None:
+        raise Bad(f"unknown FETCH modifier {name.decode()}")
+    return row(p)
 
 
 def parse_items(p: Cursor) -> tuple[IFetchItem, ...]:

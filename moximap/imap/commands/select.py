@@ -14,6 +14,7 @@ from moximap.imap.errors import Bad
 from moximap.imap.grammar import Cursor
 from moximap.imap.session import Session
 from moximap.imap.view import View, flags_line
+from moximap.store.image import Image
 from moximap.values import DELETED, SEEN, Mailbox
 
 
@@ -23,8 +24,14 @@ class ISelectParameter(Protocol):
     def parse(self, p: Cursor) -> Any:
         """Its value, behind its name."""
 
-    def apply(self, session: Session, view: View, value: Any) -> Awaitable[None] | None:
-        """After the mailbox is selected, before the tagged OK."""
+    def prepare(self, session: Session, mailbox: Mailbox, image: Image, value: Any) -> Awaitable[Any]:
+        """Ask the store for what `apply` needs, once the mailbox is found; Bad where it may not be used."""
+
+    def apply(self, session: Session, view: View, value: Any, prepared: Any) -> None:
+        """After the mailbox is selected and described, before the tagged OK.
+
+        Between the description and this nothing is awaited: both are of one moment.
+        """
 
 
 @attrs.frozen
@@ -40,13 +47,18 @@ class Select:
         _leave(session)
         assert session.room is not None
         opened, image = await session.room.open(self.mailbox)
+        try:
+            prepared = [await row.prepare(session, opened.mailbox, image, value)
+                        for row, value in self.parameters]
+        except BaseException:
+            session.room.release(image)
+            raise
         view = View(opened.mailbox, image, self.read_only, session.room.flags)
         session.select(view)
         _describe(session, view)
-        for row, value in self.parameters:
-            waiting = row.apply(session, view, value)
-            if waiting is not None:
-                await waiting
+        for (row, value), ready in zip(self.parameters, prepared, strict=True):
+            row.apply(session, view, value, ready)
+        view.owed_highest()                        # SELECT has said it
         return Reply(f"{'EXAMINE' if self.read_only else 'SELECT'} completed",
                      b"READ-ONLY" if self.read_only else b"READ-WRITE")
 
@@ -71,7 +83,8 @@ def _describe(session: Session, view: View) -> None:
         if unseen is not None:
             out.append(b"* OK [UNSEEN %d] first message not seen\r\n" % unseen)
     out += [b"* OK [UIDVALIDITY %d] UIDs are valid\r\n" % view.mailbox.uidvalidity,
-            b"* OK [UIDNEXT %d] predicted next UID\r\n" % view.uidnext]
+            b"* OK [UIDNEXT %d] predicted next UID\r\n" % view.uidnext,
+            b"* OK [HIGHESTMODSEQ %d] highest modseq\r\n" % view.highest]
     if session.rev2:
         out.append(list_line(session, view.mailbox))
     session.write(b"".join(out))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Literal
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Literal, Protocol
 
 import attrs
 
@@ -14,9 +15,19 @@ from moximap.imap.grammar import Cursor
 from moximap.imap.messageset import MessageSet
 from moximap.imap.session import Session
 from moximap.imap.view import StoreAnswer
-from moximap.values import NumSet
+from moximap.values import NumSet, Stored
 
 _HOW: dict[bytes, Literal["+", "-", "="]] = {b"+": "+", b"-": "-", b"": "="}
+
+
+class IStoreModifier(Protocol):
+    """A STORE modifier (RFC 4466 2.5), as a row of the table ``store_modifiers`` parsed it."""
+
+    def options(self, session: Session) -> dict[str, Any]:
+        """What it gives IAccount.store."""
+
+    def reply(self, session: Session, store: Store, stored: Stored) -> Reply | None:
+        """The tagged answer, where it is not the usual one."""
 
 
 @attrs.frozen
@@ -25,22 +36,30 @@ class Store:
     how: Literal["+", "-", "="]
     flags: tuple[str, ...]
     silent: bool
+    modifiers: tuple[IStoreModifier, ...] = ()
 
     async def run(self, session: Session) -> Reply | None:
         """The view answers for all targets, unchanged ones too."""
         targets = NumSet.ascending(self.messages.resolve(session))
-        if targets:
-            await change_flags(session, targets, self.how, self.flags, self.silent)
-        return None
+        options: dict[str, Any] = {}
+        for modifier in self.modifiers:
+            options |= modifier.options(session)
+        if not targets:
+            return None
+        stored = await change_flags(session, targets, self.how, self.flags, self.silent, options)
+        replies = [modifier.reply(session, self, stored) for modifier in self.modifiers]
+        return next((reply for reply in replies if reply is not None), None)
 
 
 async def change_flags(session: Session, targets: NumSet, how: Literal["+", "-", "="],
-                       flags: Iterable[str], silent: bool) -> None:
+                       flags: Iterable[str], silent: bool, options: Mapping[str, Any] = MappingProxyType({})
+                       ) -> Stored:
     """Change flags of messages in the selected mailbox, and tell what came of it."""
     view = session.selected
     stored = await session.change(session.account.store, view.mailbox.id, targets, how, tuple(flags),
-                                  cursor=view.changed)
-    await catch_up(session, False, answered=StoreAnswer(targets, silent, stored))
+                                  cursor=view.changed, **options)
+    await catch_up(session, False, answered=StoreAnswer(targets, silent, stored, bool(options)))
+    return stored
 
 
 async def mark_seen(session: Session, uids: list[int]) -> None:
@@ -53,12 +72,23 @@ def parse_store(uid: bool) -> Callable[[Cursor], Store]:
         p.sp()
         messages = MessageSet.parse(p, uid)
         p.sp()
+        modifiers = p.list_of(lambda: _modifier(p)) if p.peek() == b"(" else []
+        if modifiers:
+            p.sp()
         how = next(h for sign, h in _HOW.items() if p.at(sign))
         p.take(b"FLAGS")
         silent = p.at(b".SILENT")
         p.sp()
-        return Store(messages, how, check_flags(_flags(p)), silent)
+        return Store(messages, how, check_flags(_flags(p)), silent, tuple(modifiers))
     return parse
+
+
+def _modifier(p: Cursor) -> IStoreModifier:
+    name = p.word("STORE modifier")
+    row: Callable[[Cursor], IStoreModifier] | None = p.dialect.tables["store_modifiers"].get(name)
+    if row is None:
+        raise Bad(f"unknown STORE modifier {name.decode()}")
+    return row(p)
 
 
 def _flags(p: Cursor) -> tuple[str, ...]:
