@@ -1,0 +1,255 @@
+"""`twistd moximap`: its options, and the tree of services that they make."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from socket import gethostname
+from typing import Any, Final, NoReturn
+
+import attrs
+from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IAddress, ILoggingContext, IProtocol, IProtocolFactory
+from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python import usage
+from zope.interface import implementer
+
+from moximap import config
+from moximap.config import BadConfig, Config
+from moximap.demo import Demo
+from moximap.identity.authenticator import Authenticator
+from moximap.imap.protocol import IMAPFactory
+from moximap.imap.site import Site
+from moximap.net.certificates import ensure
+from moximap.net.doorbell import Doorbell
+from moximap.net.listeners import BadListen, CannotListen, Listen, Listeners
+from moximap.net.tls import BadCertificate, ServerTLS, peer_key
+from moximap.store.directory import Directory
+from moximap.store.errors import StoreError
+from moximap.store.threads import Pool
+
+_log = Logger()
+
+
+def _imaps(site: Site) -> IProtocolFactory:
+    assert site.tls is not None
+    return TLSMemoryBIOFactory(site.tls, False, IMAPFactory(site, implicit_tls=True))
+
+
+#: The kinds of `--listen KIND=ENDPOINT`, and what speaks there.
+KINDS: Final[dict[str, Callable[[Site], IProtocolFactory]]] = {"imap": IMAPFactory, "imaps": _imaps}
+
+
+def _refuse(error: object) -> NoReturn:
+    """End with one line and exit code 2.  twistd itself would print all of its help and exit with 1."""
+    sys.stderr.write(f"twistd moximap: {error}\n")
+    raise SystemExit(2)
+
+
+class Options(usage.Options):
+    """The command line.  What it gives goes before what the configuration file gives."""
+
+    synopsis = "[--demo | --data DIR] [options]"
+    longdesc = ("An IMAP server.  Accounts are made with the `moximap` command; "
+                "docs/configuration.md has the configuration file.")
+    optFlags = [
+        ["demo", None, "A server on this machine only, with an account and mail; needs no other option."],
+        ["plaintext-login", None, "Allow passwords without TLS: for tests, and for proxies on this host."]]
+    optParameters = [
+        ["data", None, None, "Directory of all accounts and their mail."],
+        ["config", None, None, "Configuration file (TOML)."],
+        ["tls-cert", None, None, "Certificate chain (PEM), the server's own first."],
+        ["tls-key", None, None, "Its private key (PEM)."],
+        ["append-limit", None, None, "Largest message that clients may add, in bytes."],
+        ["threads", None, None, "Threads for the databases."]]
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.listens: list[str] = []
+        self.config = Config()
+
+    def opt_listen(self, text: str) -> None:
+        """KIND=ENDPOINT, where KIND is imap (with STARTTLS) or imaps, and ENDPOINT any server endpoint
+        of Twisted, such as tcp:993 or systemd:domain=INET:index=0.  May be given several times."""
+        self.listens.append(text)
+
+    def opt_version(self) -> NoReturn:
+        """Show moximap's version."""
+        from moximap import __version__
+        sys.stdout.write(f"moximap {__version__}\n")
+        raise SystemExit(0)
+
+    def parseArgs(self, *extra: str) -> None:
+        if extra:
+            raise usage.UsageError(f"what is {extra[0]!r}? there are only options")
+
+    def postOptions(self) -> None:
+        try:
+            self.config = config.validate(self._config())
+        except BadConfig as error:
+            raise usage.UsageError(str(error)) from error
+
+    def parseOptions(self, options: list[str] | None = None) -> None:
+        try:
+            super().parseOptions(options)  # type: ignore[no-untyped-call]
+        except usage.UsageError as error:
+            _refuse(error)
+
+    def _config(self) -> Config:
+        base = Demo.config() if self["demo"] else Config()
+        if self["config"]:
+            base = config.read(Path(self["config"]), base)
+        given: dict[str, Any] = {
+            "data": _absolute(self["data"]), "tls_certificate": _absolute(self["tls-cert"]),
+            "tls_key": _absolute(self["tls-key"]), "threads": self._number("threads"),
+            "listen": tuple(self.listens), "plaintext_login": bool(self["plaintext-login"])}
+        merged = attrs.evolve(base, **{key: value for key, value in given.items() if value})
+        if append := self._number("append-limit"):
+            merged = attrs.evolve(merged, limits=attrs.evolve(merged.limits, append=append))
+        if merged.data is None:
+            raise BadConfig("say with --data DIR where the mail is, or try --demo")
+        return merged
+
+
+    def _number(self, name: str) -> int | None:
+        text: str | None = self[name]
+        if text is None:
+            return None
+        if not (text.isascii() and text.isdigit() and int(text)):
+            raise BadConfig(f"--{name} must be a whole number above 0")
+        return int(text)
+
+
+def _absolute(path: str | None) -> Path | None:
+    """twistd changes its directory before the services start."""
+    return Path(path).expanduser().absolute() if path else None
+
+
+@implementer(IProtocolFactory, ILoggingContext)
+class _Late:
+    """Holds a port until the server behind it is there.
+
+    A privileged port is taken before `twistd` forks and becomes another user; databases are opened
+    after that, since they do not survive a fork.
+    """
+
+    behind: IProtocolFactory | None = None
+
+    def logPrefix(self) -> str:
+        return "moximap"
+
+    def doStart(self) -> None: ...
+
+    def doStop(self) -> None: ...
+
+    def buildProtocol(self, addr: IAddress) -> IProtocol | None:
+        return self.behind.buildProtocol(addr) if self.behind is not None else None
+
+
+class Server(MultiService):
+    """The whole server.  ``site`` is there while it runs."""
+
+    def __init__(self, settings: Config, reactor: Any, tls: ServerTLS | None = None,
+                 demo: Demo | None = None) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.config = settings
+        self.site: Site | None = None
+        self._demo = demo
+        self._made_by = os.getpid()                  # another one later: twistd has become a daemon
+        self._reactor = reactor
+        self._tls = tls
+        self._late = {kind: _Late() for kind in KINDS}
+        self._pool = Pool(reactor, settings.threads)
+        listens = [Listen.parse(text, KINDS) for text in settings.listen]
+        self._doorbell = Doorbell(reactor, (settings.data or Path()) / "bell")
+        self._doorbell.setServiceParent(self)  # type: ignore[no-untyped-call]
+        self.listeners = Listeners(reactor, listens, self._late, self._ready)
+        self.listeners.setServiceParent(self)  # type: ignore[no-untyped-call]
+
+    def _ready(self, addresses: Sequence[IAddress]) -> None:
+        if self._demo is not None:
+            self._reactor.callWhenRunning(self._demo.announce, addresses)
+
+    def privilegedStartService(self) -> None:
+        try:
+            super().privilegedStartService()  # type: ignore[no-untyped-call]
+        except CannotListen as error:
+            self._give_up(error)
+
+    def startService(self) -> None:
+        try:
+            self.site = self._open()
+            super().startService()  # type: ignore[no-untyped-call]
+        except StoreError as error:
+            self._give_up(f"{self.config.data}: {error}")
+        except (BadCertificate, CannotListen) as error:
+            self._give_up(error)
+        except OSError as error:
+            self._give_up(f"{error.filename}: {error.strerror}" if error.filename else error)
+
+    def _give_up(self, error: object) -> NoReturn:
+        """End with one line in the log and on standard error, and exit code 1."""
+        _log.critical("{error}", error=error)
+        if os.getpid() != self._made_by:
+            # The parent waits for word from us; twistd sends it this exception's text.
+            raise CannotStart(error)
+        if sys.__stderr__ is not None:               # sys.stderr is a part of the log by now
+            sys.__stderr__.write(f"twistd moximap: {error}\n")
+        raise SystemExit(1)
+
+    def _open(self) -> Site:
+        data = self.config.data
+        assert data is not None
+        if self.config.plaintext_login:
+            _log.warn("passwords are accepted without TLS: anybody on the way can read them")
+        directory = Directory(data)
+        if self._demo is not None:
+            self._demo.fill(directory)
+        tls = self._tls or ServerTLS(*ensure(data / "tls", _own_names()))
+        site = Site(directory=directory, authenticator=Authenticator(directory), pool=self._pool,
+                    reactor=self._reactor, limits=self.config.limits, tls=tls,
+                    plaintext_login=self.config.plaintext_login, peer_key=peer_key,
+                    listen_to_bells=self._doorbell.doRead)
+        self._doorbell.connect(site.accounts)
+        for kind, late in self._late.items():
+            late.behind = KINDS[kind](site)
+        return site
+
+    def stopService(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        await maybeDeferred(super().stopService)
+        site, self.site = self.site, None
+        if site is not None:
+            for account in site.accounts.close_all():
+                await self._pool.call(account.close)
+            self._pool.stopService()
+            site.directory.close()
+
+
+def _own_names() -> tuple[str, ...]:
+    return gethostname(), "localhost", "127.0.0.1", "::1"
+
+
+class CannotStart(Exception):
+    """Why the server does not start, for twistd's parent process."""
+
+
+def makeService(options: Options, reactor: Any = None) -> Server:
+    """The server that the options ask for; what cannot be is said in one line, with exit code 2."""
+    if reactor is None:
+        from twisted.internet import reactor
+    settings = options.config
+    try:
+        tls = None
+        if settings.tls_certificate is not None and settings.tls_key is not None:
+            # Now, while twistd is still root: keys are often readable by root only.
+            tls = ServerTLS(settings.tls_certificate, settings.tls_key)
+        return Server(settings, reactor, tls, Demo(settings) if options["demo"] else None)
+    except (BadListen, BadCertificate) as error:
+        _refuse(error)
