@@ -115,7 +115,7 @@ class Account:
             connection = snapshot.connection
             term = searching.compile_tree(tree, searching.Scope(
                 self.flags, int(time()), lambda some: present(connection.execute, mailbox, some)))
-            return NumSet.of(searching.search(
+            return NumSet.ascending(searching.search(
                 connection, mailbox, uids, term,
                 lambda content: Message(connection, self._files, content)))
 
