@@ -22,18 +22,14 @@ class IdTests(DialogueCase):
             C: a042 ID NIL
             S: * ID ("name" "moximap" "version" "{moximap.__version__}")
             S: a042 OK ID completed
-            C: d SELECT INBOX
-            S: * FLAGS {{*}}
-            S: * OK {{*}}
-            S: * 0 EXISTS
-            S: * 0 RECENT
-            S: * OK {{*}}
-            S: * OK {{*}}
-            S: d OK {{*}}
+        """, login=None)
+        self.client().send(b"d SELECT INBOX\r\n")
+        self.client().received()
+        self.dialogue(f"""
             C: e id nil
             S: * ID ("name" "moximap" "version" "{moximap.__version__}")
             S: e OK ID completed
-        """, login=None)
+        """)
         self.assertEqual(self.client().protocol.session.client_id,
                          {"name": "sodr", "version": "19.34", "vendor": "Pink Floyd Music Limited"})
 

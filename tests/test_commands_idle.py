@@ -136,10 +136,13 @@ class IdleTests(IdleCase):
     def test_a_burst_is_told_once(self) -> None:
         self.select()
         self.dialogue("C: a IDLE\nS: + idling")
+        readings: list[int] = []
+        self.site.listen_to_bells = lambda: readings.append(1)
         for _ in range(5):
             self.append(2)
         self.assertEqual(self.client().received(), b"")
         self.dialogue("S: * 10 EXISTS")
+        self.assertEqual(readings, [1])
 
     def test_what_the_end_finds_is_told_before_the_ok(self) -> None:
         self.select()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import product
 from time import perf_counter
 
 from hypothesis import given, settings
@@ -101,6 +102,14 @@ def _in_any_case(name: str) -> st.SearchStrategy[str]:
 
 
 class PatternTests(SynchronousTestCase):
+    def test_all_short_patterns(self) -> None:
+        names = ["".join(name) for length in range(5) for name in product("a/", repeat=length)]
+        for length in range(5):
+            for pattern in map("".join, product("a/*%", repeat=length)):
+                matches = matcher(pattern)
+                self.assertEqual([matches(name) for name in names], [naive(pattern, name) for name in names],
+                                 pattern)
+
     @settings(deadline=None)
     @given(st.text("ab/*%", max_size=12), st.text("ab/", max_size=14))
     def test_patterns(self, pattern: str, name: str) -> None:
