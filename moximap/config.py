@@ -35,6 +35,8 @@ class Config:
     tls_key: Path | None = None
     plaintext_login: bool = False
     threads: int = 8
+    trace: tuple[str, ...] = ()
+    trace_messages: bool = False
     limits: Limits = Limits()
 
 
@@ -50,6 +52,12 @@ def _path(value: object, directory: Path) -> Path:
 def _listen(value: object, _: Path) -> tuple[str, ...]:
     if not isinstance(value, list) or not value or not all(isinstance(one, str) for one in value):
         raise BadConfig('must be a list of "KIND=ENDPOINT"')
+    return tuple(value)
+
+
+def _names(value: object, _: Path) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise BadConfig("must be a list of accounts' names")
     return tuple(value)
 
 
@@ -74,7 +82,7 @@ def _seconds(value: object, _: Path) -> float:
 #: Keys at the top of the file: what each is made of, and relative to which directory.
 _KEYS: Final[dict[str, Callable[[object, Path], Any]]] = {
     "data": _path, "listen": _listen, "tls_certificate": _path, "tls_key": _path,
-    "plaintext_login": _switch, "threads": _whole}
+    "plaintext_login": _switch, "threads": _whole, "trace": _names, "trace_messages": _switch}
 
 
 def _checked(key: str, check: Callable[..., _T], *args: object) -> _T:

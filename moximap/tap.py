@@ -213,7 +213,8 @@ class Server(MultiService):
         site = Site(directory=directory, authenticator=Authenticator(directory), pool=self._pool,
                     reactor=self._reactor, limits=self.config.limits, tls=tls,
                     plaintext_login=self.config.plaintext_login, peer_key=peer_key,
-                    listen_to_bells=self._doorbell.doRead)
+                    listen_to_bells=self._doorbell.doRead, traced=frozenset(self.config.trace),
+                    trace_messages=self.config.trace_messages)
         self._doorbell.connect(site.accounts)
         for kind, late in self._late.items():
             late.behind = KINDS[kind](site)
@@ -225,6 +226,8 @@ class Server(MultiService):
     async def _stop(self) -> None:
         await maybeDeferred(super().stopService)
         site, self.site = self.site, None
+        if site is not None:
+            site.say_goodbye()
         if site is not None:
             for account in site.accounts.close_all():
                 await self._pool.call(account.close)

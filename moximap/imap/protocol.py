@@ -26,6 +26,7 @@ from moximap.imap.patience import Patience
 from moximap.imap.receiving import Nowhere, Receiver, discard, judge
 from moximap.imap.session import Gone, Session
 from moximap.imap.site import Site
+from moximap.imap.trace import Trace
 
 log = Logger()
 
@@ -55,6 +56,7 @@ class IMAPProtocol(LineReceiver):
         self._running = False
         self._stopped_reading = False
         self._line: Deferred[bytes] | None = None
+        self._trace: Trace | None = None
         self._outlet = Outlet(site.reactor, lambda: self._patience.blocked())
         self.write = self._outlet.write
         self.ready = self._outlet.ready
@@ -65,6 +67,7 @@ class IMAPProtocol(LineReceiver):
     # the connection's life
 
     def connectionMade(self) -> None:
+        self.site.connections.add(self)
         self._outlet.attach(self.transport)
         no_delay = getattr(self.transport, "setTcpNoDelay", None)
         if no_delay is not None:                   # an answer in two writes would wait for an ACK
@@ -86,19 +89,14 @@ class IMAPProtocol(LineReceiver):
         self._greeted = True
         self._patience.hurry = False
         self._patience.start(self.site.limits.login_timeout)
-        factory = self.factory
-        assert isinstance(factory, IMAPFactory)
-        if factory.connections > self.site.limits.connections:
-            dispatch.bye(self.session, Bye("too many connections, try again later", b"UNAVAILABLE"))
-            self._finish()
+        if len(self.site.connections) > self.site.limits.connections:
+            self.dismiss("too many connections, try again later", b"UNAVAILABLE")
             return
         self.write(b"* OK [CAPABILITY %b] moximap ready\r\n" % self.site.dialect.capabilities(self.session))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._lost = True
-        factory = self.factory
-        assert isinstance(factory, IMAPFactory)
-        factory.connections -= 1
+        self.site.connections.discard(self)
         self._patience.stop()
         if self._receiver is not None:
             self._receiver.abandon()
@@ -117,8 +115,13 @@ class IMAPProtocol(LineReceiver):
         return self._running and self._line is None
 
     def _silent(self) -> None:
-        dispatch.bye(self.session, Bye("inactive for too long"))
-        self._finish()
+        self.dismiss("inactive for too long")
+
+    def dismiss(self, text: str, code: bytes | None = None) -> None:
+        """End the connection with one BYE; harmless where it is ending already."""
+        if not self._closing and not self._lost:
+            dispatch.bye(self.session, Bye(text, code))
+            self._finish()
 
     # coming in
 
@@ -134,6 +137,8 @@ class IMAPProtocol(LineReceiver):
 
     def lineReceived(self, line: bytes) -> None:
         line = line[:-1] if line.endswith(b"\r") else line
+        if self._trace is not None:
+            self._trace.received(line)
         if self._line is not None:
             waiting, self._line = self._line, None
             self._hold()
@@ -148,9 +153,7 @@ class IMAPProtocol(LineReceiver):
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """A line that never ends: there is no way to find the next one."""
-        if not self._closing:
-            dispatch.bye(self.session, Bye("a line is too long", b"TOOBIG"))
-            self._finish()
+        self.dismiss("a line is too long", b"TOOBIG")
 
     def rawDataReceived(self, data: bytes) -> None:
         receiver = self._receiver
@@ -223,8 +226,7 @@ class IMAPProtocol(LineReceiver):
                 raise self._refused
             receiver = await judge(self.session, self._framer, announced)
         except Bye as error:
-            dispatch.bye(self.session, error)
-            self._finish()
+            self.dismiss(error.text, error.code)
             return
         except Refusal as error:
             self._literal_refused(announced, error)
@@ -253,8 +255,7 @@ class IMAPProtocol(LineReceiver):
             self._refused = None
             self._resume()
         elif announced.size > DISCARD:
-            dispatch.bye(self.session, Bye(error.text, error.code or b"ALERT"))
-            self._finish()
+            self.dismiss(error.text, error.code or b"ALERT")
         else:
             self._refused = error
             self._begin(Nowhere(announced, error), announced)
@@ -321,6 +322,16 @@ class IMAPProtocol(LineReceiver):
         self._resume()
         return line
 
+    def trace(self, account: str) -> None:
+        trace, write = Trace(account, self.site.trace_messages), self._outlet.write
+        self._trace = trace
+
+        def traced(data: bytes) -> None:
+            trace.sent(data)
+            write(data)
+
+        self.write = traced
+
     def start_tls(self) -> None:
         self._tls_next = True
 
@@ -335,11 +346,9 @@ class IMAPFactory(Factory):
 
     def __init__(self, site: Site, implicit_tls: bool = False) -> None:
         self.site = site
-        self.connections = 0
         self._implicit_tls = implicit_tls
 
     def buildProtocol(self, addr: IAddress | None) -> IMAPProtocol:
-        self.connections += 1
         protocol = IMAPProtocol(self.site, self._implicit_tls)
         protocol.factory = self
         return protocol

@@ -40,6 +40,9 @@ class IOutlet(Protocol):
     def read_line(self) -> Deferred[bytes]:
         """The next line, inside a command (IDLE, AUTHENTICATE); fails with Gone."""
 
+    def trace(self, account: str) -> None:
+        """From here on everything that is said is written to the log."""
+
     def start_tls(self) -> None:
         """After the tagged line of the running command: TLS."""
 
@@ -129,6 +132,9 @@ class Session:
             raise No("too many connections of this account", b"LIMIT")
         self.room, self.record = room, record
         self.state = AUTHENTICATED
+        if record.name in self.site.traced:
+            self.out.trace(record.name)
+            self.write = self.out.write
 
     def select(self, view: View) -> None:
         assert self.room is not None

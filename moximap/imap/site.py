@@ -27,6 +27,13 @@ class ICall(Protocol):
     def call(self, function: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Deferred[_T]: ...
 
 
+class IConnection(Protocol):
+    """One connection of a client."""
+
+    def dismiss(self, text: str, code: bytes | None = None) -> None:
+        """End it, with one BYE."""
+
+
 @attrs.frozen
 class Limits:
     """Sizes in octets, times in seconds."""
@@ -52,7 +59,8 @@ class Site:
     """``tls`` makes the server side of STARTTLS, None where there is no certificate.
 
     ``listen_to_bells`` takes in what other processes wrote up to now.  ``peer_key`` gives the
-    fingerprint of a TLS transport's client key, None where it has none.
+    fingerprint of a TLS transport's client key, None where it has none.  ``traced``: accounts whose
+    connections are written to the log.
     """
 
     directory: IDirectory
@@ -64,10 +72,18 @@ class Site:
     plaintext_login: bool = False
     peer_key: Callable[[object], str | None] = lambda transport: None
     listen_to_bells: Callable[[], None] = lambda: None
+    traced: frozenset[str] = frozenset()
+    trace_messages: bool = False
     version: str = moximap.__version__
     dialect: Dialect = attrs.field(factory=standard)
+    connections: set[IConnection] = attrs.field(factory=set, init=False)
     accounts: OpenAccounts = attrs.field()
 
     @accounts.default
     def _accounts(self) -> OpenAccounts:
         return OpenAccounts(self.directory, self.pool.call, self.reactor)
+
+    def say_goodbye(self) -> None:
+        """The server stops: end all connections with a BYE."""
+        for connection in list(self.connections):
+            connection.dismiss("the server is stopping", b"UNAVAILABLE")

@@ -53,5 +53,5 @@ class Doorbell(Service):
         rung = self._bell.drain()
         if rung is None:
             self._accounts.bell(None)
-        for account, _ in rung or ():
-            self._accounts.bell(account)
+        for account, modseq in rung or ():
+            self._accounts.bell(account, modseq)

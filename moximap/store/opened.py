@@ -188,6 +188,8 @@ class OpenAccount:
     def _erase_to(self, floor: int) -> None:
         self.store.set_floor(floor)
         self.store.erase(floor)
+        while self.store.redigest(100):
+            pass
 
     def _in_background(self, function: Callable[..., object], *args: object) -> None:
         self.call(function, *args).addErrback(
