@@ -20,7 +20,7 @@ from zope.interface import implementer
 
 from moximap.imap import dispatch
 from moximap.imap.errors import Bye, Refusal
-from moximap.imap.framing import Announced, Framer
+from moximap.imap.framing import Announced, Framer, Part
 from moximap.imap.outlet import Outlet
 from moximap.imap.patience import Patience
 from moximap.imap.receiving import Nowhere, Receiver, discard, judge
@@ -229,6 +229,7 @@ class IMAPProtocol(LineReceiver):
             self.dismiss(error.text, error.code)
             return
         except Refusal as error:
+            await self._drained()
             self._literal_refused(announced, error)
             return
         finally:
@@ -270,13 +271,8 @@ class IMAPProtocol(LineReceiver):
         refused, self._refused = self._refused, None
         self._running = True
         try:
-            await dispatch.answer(self.session, parts, refused)
-            self._tag_seen = True
-        except dispatch.NotIMAP:
-            if self._tag_seen:
-                self.write(b"* BAD a command starts with a tag\r\n")
-            else:
-                dispatch.bye(self.session, Bye("please try again speaking IMAP"))
+            await self._answer(parts, refused)
+            await self._drained()
         finally:
             discard(self.session, parts)
             self._ran()
@@ -286,6 +282,21 @@ class IMAPProtocol(LineReceiver):
             if self._tls_next:
                 self._start_tls()
             self._resume()
+
+    async def _answer(self, parts: list[Part], refused: Refusal | None) -> None:
+        try:
+            await dispatch.answer(self.session, parts, refused)
+            self._tag_seen = True
+        except dispatch.NotIMAP:
+            if self._tag_seen:
+                self.write(b"* BAD a command starts with a tag\r\n")
+            else:
+                dispatch.bye(self.session, Bye("please try again speaking IMAP"))
+
+    async def _drained(self) -> None:
+        """A client that does not read its answers gets no more of them."""
+        if self._outlet.blocked is not None and not self._closing:
+            await self._outlet.ready()
 
     def _ran(self) -> None:
         """What ran for the session is over; so is the session, if its connection is."""
