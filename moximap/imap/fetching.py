@@ -8,12 +8,13 @@ not rendered but streamed.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
+from moximap.store.errors import Unavailable
 from moximap.store.interfaces import Column, IAccount, IContent
 from moximap.values import SEEN, NumSet
 
@@ -35,6 +36,7 @@ class Streamed:
 
 
 Value = bytes | int | Streamed
+_BULKY: frozenset[Column] = frozenset(("content", "head"))
 Convert = Callable[..., Value]
 
 
@@ -100,7 +102,7 @@ class FlagsField:
 class Plan:
     """A compiled FETCH."""
 
-    def __init__(self, items: Iterable[IFetchItem], context: Context, word: bytes) -> None:
+    def __init__(self, items: Sequence[IFetchItem], context: Context, word: bytes) -> None:
         columns: list[Column] = ["uid"]
         takes: list[tuple[tuple[int, ...], Convert | None]] = []
         formats = []
@@ -115,6 +117,8 @@ class Plan:
         self._head = b"* %d " + word + b" ("
         self._format = self._head + b" ".join(formats) + b")\r\n"
         in_order = [place for places, _ in takes for place in places]
+        #: Several values that may be large are not all rendered at once.
+        self.bulky = sum(not _BULKY.isdisjoint(item.columns) for item in items) > 1
         self._direct = all(c is None for _, c in takes) and in_order == list(range(1, len(columns)))
         self._direct_uid = all(c is None for _, c in takes) and in_order == list(range(len(columns)))
 
@@ -142,6 +146,30 @@ class Plan:
                 out.append(form % value)
         return [*out, b")\r\n"]
 
+    def some(self, number: int, row: Sequence[Any],
+             start: int) -> tuple[bytes | list[bytes | Streamed], int]:
+        """The response for one message from item ``start`` on: PIECE octets or little more of it.
+
+        Also the item that is next, 0 where it is whole.
+        """
+        out: list[bytes | Streamed] = []
+        done = [b"" if start else self._head % number]
+        size = 0
+        for i, (places, convert) in enumerate(self._takes[start:], start):
+            if size >= PIECE:
+                return [*out, *done], i
+            value = row[places[0]] if convert is None else convert(*[row[j] for j in places])
+            if i:
+                done.append(b" ")
+            if isinstance(value, Streamed):
+                out += [*done, value.label, value]
+                done = []
+            else:
+                done.append(self._formats[i] % value)
+                size += len(done[-1])
+        done.append(b")\r\n")
+        return ([*out, *done] if out else b"".join(done)), 0
+
     @property
     def from_memory(self) -> bool:
         """Whether an image of the mailbox has all that is asked."""
@@ -167,7 +195,7 @@ class Rendered:
     """A piece of a response.  ``last``: the UID up to which it goes, None: it is the end.
 
     ``unseen``: UIDs in it that have no \\Seen; ``count``: messages in it; ``highest``: the highest MODSEQ
-    that it shows, or 0.
+    that it shows, or 0; ``item``: the item of the last message that comes next, 0 where all were there.
     """
 
     parts: list[bytes | Streamed]
@@ -175,11 +203,15 @@ class Rendered:
     count: int
     unseen: list[int]
     highest: int
+    item: int = 0
 
 
 def render(account: IAccount, mailbox: int, uids: NumSet, plan: Plan,
-           number: Callable[[int], int], watch_seen: bool) -> Rendered:
-    """Render up to PIECE octets, or up to a streamed value; blocks, so in a store thread."""
+           number: Callable[[int], int], watch_seen: bool, item: int = 0) -> Rendered:
+    """Render up to PIECE octets, or up to a streamed value; blocks, so in a store thread.
+
+    ``item``: that of the first message where it begins; Unavailable where that message is gone.
+    """
     out: list[bytes | Streamed] = []
     unseen: list[int] = []
     size = count = highest = 0
@@ -189,12 +221,17 @@ def render(account: IAccount, mailbox: int, uids: NumSet, plan: Plan,
             uid: int = row[0]  # type: ignore[assignment]
             if watch_seen:
                 row, flags = row[:-1], row[-1]
-                if not flags & SEEN:  # type: ignore[operator]
+                if not item and not flags & SEEN:  # type: ignore[operator]
                     unseen.append(uid)
             if plan.modseq is not None:
                 highest = max(highest, row[plan.modseq])  # type: ignore[call-overload]
-            line = plan.line(number(uid), row)
-            count += 1
+            if item and uid != uids.ranges[0][0]:
+                break
+            if plan.bulky:
+                line, item = plan.some(number(uid), row, item)
+            else:
+                line = plan.line(number(uid), row)
+            count += not item
             if isinstance(line, bytes):
                 out.append(line)
                 size += len(line)
@@ -202,5 +239,7 @@ def render(account: IAccount, mailbox: int, uids: NumSet, plan: Plan,
                     continue
             else:
                 out += line
-            return Rendered(out, uid, count, unseen, highest)
+            return Rendered(out, uid, count, unseen, highest, item)
+    if item:
+        raise Unavailable("the rest of a message is gone")
     return Rendered(out, None, count, unseen, highest)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import lru_cache
 
 import attrs
 
@@ -94,8 +95,10 @@ def dump(root: Part) -> bytes:
     return json.dumps(rows, separators=(",", ":")).encode()
 
 
+# One FETCH may ask for thousands of sections of the same message.
+@lru_cache(maxsize=8)
 def load(dumped: bytes) -> Part:
-    """The parts that were dumped, with offsets, type, encoding, charset and lines."""
+    """The parts that were dumped, with offsets, type, encoding, charset and lines; to be read only."""
     rows: list[_Row] = json.loads(dumped)
     done: list[Part] = []
     # From the last to the first: the children of a part then are the last that were made.

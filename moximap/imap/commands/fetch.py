@@ -12,12 +12,13 @@ import attrs
 from moximap.imap import encoding
 from moximap.imap.commands.store import mark_seen
 from moximap.imap.dialect import SELECTED, Extension, Reply, Spec
-from moximap.imap.errors import Bad, No
+from moximap.imap.errors import Bad, Bye, No
 from moximap.imap.fetching import (PIECE, Context, Field, FlagsField, IFetchItem, Plan, Rendered,
                                    Streamed, render)
 from moximap.imap.grammar import Cursor
 from moximap.imap.messageset import MessageSet
 from moximap.imap.session import Session
+from moximap.store.errors import StoreError
 from moximap.values import SEEN, NumSet
 
 #: A row of the table ``fetch``: parses what stands behind an item's name.
@@ -105,17 +106,27 @@ async def _stream(session: Session, plan: Plan, uids: NumSet, seen: bool) -> tup
     """Render and send piece by piece; gives the number of messages, and which had no \\Seen."""
     view, count, unseen = session.selected, 0, []
     number = partial(view.numbering.number, view)
+    item = 0
     while uids:
-        piece: Rendered = await session.call(render, session.account, view.mailbox.id, uids, plan,
-                                             number, seen)
+        try:
+            piece: Rendered = await session.call(render, session.account, view.mailbox.id, uids, plan,
+                                                 number, seen, item)
+        except StoreError as error:
+            raise _broken_off(error) if item else error from None
         await _send(session, piece)
         count += piece.count
         view.shown(piece.highest)
         unseen += piece.unseen
         if piece.last is None:
             break
-        uids = uids.after(piece.last)
+        item = piece.item
+        uids = uids.after(piece.last - 1 if item else piece.last)
     return count, unseen
+
+
+def _broken_off(error: StoreError) -> Bye:
+    """What remains to be said in the middle of a response: nothing that a client could take for mail."""
+    return Bye(str(error), b"UNAVAILABLE")
 
 
 async def _send(session: Session, piece: Rendered) -> None:
@@ -136,7 +147,10 @@ async def _send_streamed(session: Session, part: Streamed) -> None:
     for start in range(part.start, part.end, PIECE):
         await session.out.ready()
         end = min(start + PIECE, part.end)
-        data = await session.call(part.content.read, start, end)
+        try:
+            data = await session.call(part.content.read, start, end)
+        except StoreError as error:
+            raise _broken_off(error) from None
         if len(data) != end - start:
             raise RuntimeError("a message is shorter than its size")
         session.write(data)
