@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from hashlib import file_digest, sha256
 from pathlib import Path
+from time import sleep
 from typing import Any, Final
 
 import apsw
@@ -28,6 +29,9 @@ _COUNTED: Final = f"""
 
 _NEXT_CONTENT: Final = ("SELECT id, size, header_size, sha256, file, CAST(head AS BLOB),"
                         " CAST(ifnull(body, '') AS BLOB) FROM content WHERE id > ? ORDER BY id LIMIT 1")
+
+#: Seconds in which files go whose rows were erased.
+ERASING: Final = 0.5
 
 #: Text of a problem, with places for the columns of the statement that finds it.
 RULES: Final[tuple[tuple[str, str], ...]] = (
@@ -104,7 +108,7 @@ def check(connect: Callable[[], apsw.Connection], home: Path) -> Iterator[str]:
         except apsw.CorruptError as error:
             yield f"the database is damaged: {error}"
             return
-        for path in orphans(home, connect):
+        for path in _left_over(connect, home):
             yield f"file {path.relative_to(home)} belongs to no message"
     finally:
         connection.close()
@@ -123,6 +127,15 @@ def _broken_uses(connection: apsw.Connection) -> Iterator[str]:
             if use in held:
                 yield f"mailboxes {held[use]} and {name} have the same use {use}"
             held[use] = name
+
+
+def _left_over(connect: Callable[[], apsw.Connection], home: Path) -> list[Path]:
+    """Files of no message.  Those that somebody just erases are gone at the second look."""
+    found = list(orphans(home, connect))
+    if found:
+        sleep(ERASING)
+        found = [path for path in orphans(home, connect) if path in found]
+    return found
 
 
 def _broken_contents(connection: apsw.Connection, home: Path) -> Iterator[str]:

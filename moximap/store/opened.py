@@ -13,7 +13,9 @@ from typing import Any, Protocol, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
+from moximap.store.errors import Unavailable
 from moximap.store.image import Image
 from moximap.store.interfaces import IAccount, IDirectory
 from moximap.values import Changes, Opened, Written
@@ -59,6 +61,7 @@ class OpenAccount:
         self._sync: IDelayedCall | None = None
         self._erase: IDelayedCall | None = None
         self._last = 0
+        self._closed = False
         self.readers: set[IReader] = set()
         self.on_write: Callable[[str, int], None] = lambda account, modseq: None
         self.flag_bytes: dict[int, bytes] = {}
@@ -192,8 +195,11 @@ class OpenAccount:
             pass
 
     def _in_background(self, function: Callable[..., object], *args: object) -> None:
-        self.call(function, *args).addErrback(
-            lambda failure: log.failure("keeping house failed", failure=failure))
+        def failed(failure: Failure) -> None:
+            if not (self._closed and isinstance(failure.value, Unavailable)):
+                log.failure("keeping house failed", failure=failure)
+
+        self.call(function, *args).addErrback(failed)
 
     # listening
 
@@ -225,6 +231,7 @@ class OpenAccount:
             if timer is not None:
                 timer.cancel()
         self._sync = self._erase = None
+        self._closed = True
 
 
 class OpenAccounts:
