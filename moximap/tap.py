@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import resource
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from socket import gethostname
 from typing import Any, Final, NoReturn
@@ -181,6 +183,7 @@ class Server(MultiService):
             self._give_up(error)
 
     def startService(self) -> None:
+        _allow_descriptors()
         try:
             self.site = self._open()
             super().startService()  # type: ignore[no-untyped-call]
@@ -233,6 +236,13 @@ class Server(MultiService):
                 await self._pool.call(account.close)
             self._pool.stopService()
             site.directory.close()
+
+
+def _allow_descriptors() -> None:
+    """Open as many connections and databases as the administrator lets us: the usual 1024 are few."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):          # macOS: above what the kernel allows
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _own_names() -> tuple[str, ...]:
