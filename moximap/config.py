@@ -35,6 +35,7 @@ class Config:
     tls_key: Path | None = None
     plaintext_login: bool = False
     threads: int = 8
+    workers: int = 1
     trace: tuple[str, ...] = ()
     trace_messages: bool = False
     limits: Limits = Limits()
@@ -82,7 +83,8 @@ def _seconds(value: object, _: Path) -> float:
 #: Keys at the top of the file: what each is made of, and relative to which directory.
 _KEYS: Final[dict[str, Callable[[object, Path], Any]]] = {
     "data": _path, "listen": _listen, "tls_certificate": _path, "tls_key": _path,
-    "plaintext_login": _switch, "threads": _whole, "trace": _names, "trace_messages": _switch}
+    "plaintext_login": _switch, "threads": _whole, "workers": _whole, "trace": _names,
+    "trace_messages": _switch}
 
 
 def _checked(key: str, check: Callable[..., _T], *args: object) -> _T:

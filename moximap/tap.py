@@ -14,7 +14,8 @@ from typing import Any, Final, NoReturn
 import attrs
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.interfaces import IAddress, ILoggingContext, IProtocol, IProtocolFactory
+from twisted.internet.interfaces import (IAddress, IListeningPort, ILoggingContext, IProtocol,
+                                         IProtocolFactory)
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python import usage
@@ -28,7 +29,8 @@ from moximap.imap.protocol import IMAPFactory
 from moximap.imap.site import Site
 from moximap.net.certificates import ensure
 from moximap.net.doorbell import Doorbell
-from moximap.net.listeners import BadListen, CannotListen, Listen, Listeners
+from moximap.net.listeners import BadListen, CannotListen, IListen, Listen, Listeners
+from moximap.net.workers import Adopted, Workers, adopt, pack
 from moximap.net.tls import BadCertificate, ServerTLS, peer_key
 from moximap.store.directory import Directory
 from moximap.store.errors import StoreError
@@ -67,7 +69,8 @@ class Options(usage.Options):
         ["tls-cert", None, None, "Certificate chain (PEM), the server's own first."],
         ["tls-key", None, None, "Its private key (PEM)."],
         ["append-limit", None, None, "Largest message that clients may add, in bytes."],
-        ["threads", None, None, "Threads for the databases."]]
+        ["threads", None, None, "Threads for the databases."],
+        ["workers", None, None, "Processes that serve, for machines with several cores."]]
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -108,6 +111,7 @@ class Options(usage.Options):
         given: dict[str, Any] = {
             "data": _absolute(self["data"]), "tls_certificate": _absolute(self["tls-cert"]),
             "tls_key": _absolute(self["tls-key"]), "threads": self._number("threads"),
+            "workers": self._number("workers"),
             "listen": tuple(self.listens), "plaintext_login": bool(self["plaintext-login"])}
         merged = attrs.evolve(base, **{key: value for key, value in given.items() if value})
         if append := self._number("append-limit"):
@@ -153,10 +157,13 @@ class _Late:
 
 
 class Server(MultiService):
-    """The whole server.  ``site`` is there while it runs."""
+    """The whole server in one process.  ``site`` is there while it runs.
+
+    ``sockets``: of a supervisor, to listen on in place of what the settings name.
+    """
 
     def __init__(self, settings: Config, reactor: Any, tls: ServerTLS | None = None,
-                 demo: Demo | None = None) -> None:
+                 demo: Demo | None = None, sockets: Sequence[Adopted] = ()) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.config = settings
         self.site: Site | None = None
@@ -166,15 +173,15 @@ class Server(MultiService):
         self._tls = tls
         self._late = {kind: _Late() for kind in KINDS}
         self._pool = Pool(reactor, settings.threads)
-        listens = [Listen.parse(text, KINDS) for text in settings.listen]
+        listens: Sequence[IListen] = sockets or [Listen.parse(text, KINDS) for text in settings.listen]
         self._doorbell = Doorbell(reactor, (settings.data or Path()) / "bell")
         self._doorbell.setServiceParent(self)  # type: ignore[no-untyped-call]
         self.listeners = Listeners(reactor, listens, self._late, self._ready)
         self.listeners.setServiceParent(self)  # type: ignore[no-untyped-call]
 
-    def _ready(self, addresses: Sequence[IAddress]) -> None:
+    def _ready(self, ports: Sequence[IListeningPort]) -> None:
         if self._demo is not None:
-            self._reactor.callWhenRunning(self._demo.announce, addresses)
+            self._reactor.callWhenRunning(self._demo.announce, [port.getHost() for port in ports])
 
     def privilegedStartService(self) -> None:
         try:
@@ -231,11 +238,33 @@ class Server(MultiService):
         site, self.site = self.site, None
         if site is not None:
             site.say_goodbye()
-        if site is not None:
             for account in site.accounts.close_all():
                 await self._pool.call(account.close)
             self._pool.stopService()
             site.directory.close()
+
+
+class Supervisor(MultiService):
+    """A server of several processes: this one has the ports, its workers serve.  ``workers`` are they."""
+
+    def __init__(self, settings: Config, reactor: Any) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._settings = settings
+        self._reactor = reactor
+        self._listens = [Listen.parse(text, KINDS) for text in settings.listen]
+        self._listeners = Listeners(reactor, self._listens, {kind: _Late() for kind in KINDS}, self._ready)
+        self._listeners.setServiceParent(self)  # type: ignore[no-untyped-call]
+        self.workers = Workers(reactor, settings.workers, ["-m", "moximap.worker"])
+        self.workers.setServiceParent(self)  # type: ignore[no-untyped-call]
+
+    def _ready(self, ports: Sequence[IListeningPort]) -> None:
+        """Not before the reactor runs: twistd may still fork and change its user."""
+        self._reactor.callWhenRunning(self._hand_over, ports)
+
+    def _hand_over(self, ports: Sequence[IListeningPort]) -> None:
+        sockets = [adopt(listen.kind, listen.endpoint, port)
+                   for listen, port in zip(self._listens, ports, strict=True)]
+        self.workers.begin(pack(self._settings, sockets), [one.descriptor for one in sockets])
 
 
 def _allow_descriptors() -> None:
@@ -253,7 +282,7 @@ class CannotStart(Exception):
     """Why the server does not start, for twistd's parent process."""
 
 
-def makeService(options: Options, reactor: Any = None) -> Server:
+def makeService(options: Options, reactor: Any = None) -> Server | Supervisor:
     """The server that the options ask for; what cannot be is said in one line, with exit code 2."""
     if reactor is None:
         from twisted.internet import reactor
@@ -263,6 +292,8 @@ def makeService(options: Options, reactor: Any = None) -> Server:
         if settings.tls_certificate is not None and settings.tls_key is not None:
             # Now, while twistd is still root: keys are often readable by root only.
             tls = ServerTLS(settings.tls_certificate, settings.tls_key)
+        if settings.workers > 1 and not options["demo"]:
+            return Supervisor(settings, reactor)
         return Server(settings, reactor, tls, Demo(settings) if options["demo"] else None)
     except (BadListen, BadCertificate) as error:
         _refuse(error)

@@ -6,7 +6,7 @@ from typing import Any
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
-from twisted.internet.interfaces import IAddress
+from twisted.internet.interfaces import IAddress, IListeningPort
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
@@ -68,8 +68,8 @@ class Listening(TestCase):
         self.addCleanup(service.stopService)
         return service
 
-    def heard(self, addresses: Sequence[IAddress]) -> None:
-        self.ready = list(addresses)
+    def heard(self, ports: Sequence[IListeningPort]) -> None:
+        self.ready = [port.getHost() for port in ports]
 
     def read(self, address: Any) -> Deferred[bytes]:
         """All that a server at the address says."""

@@ -133,7 +133,7 @@ class ServerCase(TestCase):
     def start(self, **settings: Any) -> dict[str, Any]:
         """A running server's address by kind of listener."""
         found: list[IAddress] = []
-        self.patch(Server, "_ready", lambda server, addresses: found.extend(addresses))
+        self.patch(Server, "_ready", lambda server, ports: found.extend(port.getHost() for port in ports))
         self.server = Server(Config(data=self.data, listen=LOOPBACK, **settings), self.reactor)
         self.server.privilegedStartService()
         self.server.startService()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Union
+from typing import Any, Protocol, Union
 
 import attrs
 from twisted.application.service import Service
@@ -23,6 +23,16 @@ _Port = Union[IListeningPort, None]
 
 class BadListen(ValueError):
     """A `KIND=ENDPOINT` that cannot be; the text says why."""
+
+
+class IListen(Protocol):
+    """What to listen for, and where."""
+
+    @property
+    def kind(self) -> str: ...
+
+    def on(self, reactor: Any) -> IStreamServerEndpoint:
+        """The endpoint; BadListen.  Nothing listens yet."""
 
 
 @attrs.frozen
@@ -78,12 +88,12 @@ class Listeners(Service):
     """Listens on all endpoints; what cannot be had stops the program and not only one listener.
 
     Ports are taken in ``privilegedStartService``, that is while `twistd --uid` is still root.
-    ``ready`` is called once, when all of them are there, with the bound addresses in order.
+    ``ready`` is called once, when all of them are there, with the ports in order.
     """
 
-    def __init__(self, reactor: Any, listens: Sequence[Listen],
+    def __init__(self, reactor: Any, listens: Sequence[IListen],
                  factories: Mapping[str, IProtocolFactory],
-                 ready: Callable[[Sequence[IAddress]], object] = lambda addresses: None) -> None:
+                 ready: Callable[[Sequence[IListeningPort]], object] = lambda ports: None) -> None:
         """``factories``: what speaks on a connection of each kind.  Raises BadListen."""
         self._reactor = reactor
         self._todo = [(listen, listen.on(reactor), factories[listen.kind]) for listen in listens]
@@ -109,7 +119,7 @@ class Listeners(Service):
 
     async def _all_ready(self, listening: Sequence[Deferred[_Port]]) -> None:
         ports = await gatherResults(listening, consumeErrors=True)
-        self._ready([port.getHost() for port in ports if port])
+        self._ready([port for port in ports if port])
 
     def _too_late(self, failure: Failure) -> None:
         """An endpoint that took its time has failed, or the service was stopped meanwhile."""
@@ -124,7 +134,7 @@ class Listeners(Service):
         return Deferred.fromCoroutine(_stop(listening))
 
 
-async def _listen(listen: Listen, endpoint: IStreamServerEndpoint,
+async def _listen(listen: IListen, endpoint: IStreamServerEndpoint,
                   factory: IProtocolFactory) -> _Port:
     try:
         port = await endpoint.listen(factory)

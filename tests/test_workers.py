@@ -1,0 +1,100 @@
+"""Worker processes: one listening socket, several servers, bells between them, and kill -9 of one."""
+
+from __future__ import annotations
+
+import imaplib
+import os
+import re
+import signal
+
+from tests.server import Server, ServerTestCase, add_account, listen, moximap_command, ports_in, twistd
+
+STARTED = re.compile(r"worker (\d) is process (\d+)")
+
+
+class WorkerTests(ServerTestCase):
+    def start_server(self) -> Server:
+        data = self.directory / "data"
+        add_account(data, self.user, self.password)
+        child = twistd("--data", data, "--plaintext-login", "--workers", "2", *listen("imap"),
+                       directory=self.directory)
+        self.look_after(child)
+        child.wait_until(lambda lines: self.serving(lines) == 2)
+        return Server(data, child, data, ports_in(child.lines[:20]))
+
+    @staticmethod
+    def serving(lines: list[str]) -> int:
+        """How many workers have ever begun to listen."""
+        return sum("worker" in line and "listening: imap" in line for line in lines)
+
+    def pids(self) -> dict[str, int]:
+        """The process of each worker, as last told."""
+        return {found[1]: int(found[2]) for line in self.server.child.lines if (found := STARTED.search(line))}
+
+    def connect(self) -> imaplib.IMAP4:
+        client = imaplib.IMAP4("127.0.0.1", self.server.ports["imap"], timeout=30)
+        self.addCleanup(client.shutdown)
+        client.login(self.user, self.password)
+        return client
+
+    def served_by(self, client: imaplib.IMAP4) -> int:
+        """The worker that has this connection: the one with a socket to the client's port."""
+        port = client.sock.getsockname()[1]
+        inodes = {line.split()[9] for line in open("/proc/net/tcp") if f":{port:04X} 01 " in line}
+        for pid in self.pids().values():
+            for descriptor in os.listdir(f"/proc/{pid}/fd"):
+                target = os.readlink(f"/proc/{pid}/fd/{descriptor}")
+                if target.startswith("socket:[") and target[8:-1] in inodes:
+                    return pid
+        raise AssertionError("no worker has the connection")
+
+    def one_of_each(self) -> dict[int, imaplib.IMAP4]:
+        """A connection to each of the two workers."""
+        found: dict[int, imaplib.IMAP4] = {}
+        for _ in range(200):
+            client = self.connect()
+            found.setdefault(self.served_by(client), client)
+            if len(found) == 2:
+                return found
+        raise AssertionError("one worker gets all connections")
+
+    def test_what_one_worker_answered_the_other_knows(self) -> None:
+        first, second = self.one_of_each().values()
+        first.select()
+        second.select()
+        for count in range(1, 21):
+            first.append("INBOX", "", "", b"Subject: %d\r\n\r\nhi\r\n" % count)
+            second.noop()
+            self.assertEqual(second.response("EXISTS")[1][-1], b"%d" % count)
+            second.store(str(count), "+FLAGS", "\\Flagged")
+            first.noop()
+            self.assertIn(b"%d (UID %d FLAGS (\\Flagged))" % (count, count), first.response("FETCH")[1])
+
+    def test_a_killed_worker_is_replaced_and_nothing_acknowledged_is_lost(self) -> None:
+        by_pid = self.one_of_each()
+        (victim, doomed), (survivor, other) = by_pid.items()
+        other.select()
+        for count in range(10):
+            self.assertEqual(doomed.append("INBOX", "", "", b"Subject: %d\r\n\r\nhi\r\n" % count)[0], "OK")
+        os.kill(victim, signal.SIGKILL)
+        self.server.child.wait_until(lambda lines: self.serving(lines) == 3)
+        other.noop()
+        self.assertEqual(other.response("EXISTS")[1][-1], b"10")
+        self.assertNotIn(victim, self.pids().values())
+        self.assertIn(survivor, self.pids().values())
+        self.assertEqual(set(self.one_of_each()), set(self.pids().values()))
+        self.assertEqual(moximap_command(self.server.data, "check"), b"")
+
+    def test_all_end_with_the_supervisor(self) -> None:
+        pids = self.pids().values()
+        self.server.child.stop()
+        for pid in pids:
+            self.assertRaises(ProcessLookupError, os.kill, pid, 0)
+
+    def test_workers_end_when_the_supervisor_is_killed(self) -> None:
+        workers = [os.pidfd_open(pid) for pid in self.pids().values()]
+        self.server.child.process.kill()
+        import select
+        for descriptor in workers:
+            self.addCleanup(os.close, descriptor)
+            self.assertTrue(select.select([descriptor], [], [], 30)[0], "the worker goes on alone")
