@@ -117,6 +117,10 @@ class Session:
         """Run a blocking function in the pool."""
         return self.site.pool.call(function, *args, **kwargs)
 
+    def quick(self, function: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Deferred[_T]:
+        """Run a small read that the page cache will most likely answer, perhaps at once."""
+        return self.site.pool.quick(function, *args, **kwargs)
+
     def change(self, method: Callable[..., _W], *args: Any, **kwargs: Any) -> Deferred[_W]:
         """Run a store method that writes; everybody here hears of it."""
         assert self.room is not None

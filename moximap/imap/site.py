@@ -26,6 +26,9 @@ class ICall(Protocol):
 
     def call(self, function: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Deferred[_T]: ...
 
+    def quick(self, function: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Deferred[_T]:
+        """The same for a small read that memory will most likely answer: perhaps at once."""
+
 
 class IConnection(Protocol):
     """One connection of a client."""
@@ -44,6 +47,7 @@ class Limits:
     literal_count: int = 1000
     append: int = 100 * 1024 * 1024       # one message
     memory: int = 131072                  # a message up to here is received in memory
+    batch: int = 8388608                  # all messages of a command that are received in memory
     login_timeout: float = 30             # not authenticated: the client says nothing
     idle_timeout: float = 1800            # authenticated
     handshake_timeout: float = 60
@@ -81,7 +85,7 @@ class Site:
 
     @accounts.default
     def _accounts(self) -> OpenAccounts:
-        return OpenAccounts(self.directory, self.pool.call, self.reactor)
+        return OpenAccounts(self.directory, self.pool.call, self.reactor, self.pool.quick)
 
     def say_goodbye(self) -> None:
         """The server stops: end all connections with a BYE."""

@@ -46,11 +46,16 @@ class IReader(Protocol):
 
 
 class OpenAccount:
-    """One account: its store, its images, its listeners.  ``users`` counts sessions."""
+    """One account: its store, its images, its listeners.  ``users`` counts sessions.
 
-    def __init__(self, store: IAccount, call: Call, reactor: IReactorTime) -> None:
+    ``call`` runs a blocking function elsewhere, ``quick`` a small read perhaps at once.
+    """
+
+    def __init__(self, store: IAccount, call: Call, quick: Call, reactor: IReactorTime) -> None:
         self.store = store
         self.call = call
+        self._quick = quick
+        self._ids: dict[str, int] = {}
         self.users = 0
         self.heard = 0
         self.images: dict[int, Image] = {}
@@ -84,7 +89,8 @@ class OpenAccount:
         start = self.heard
         self._last = max([self._last, *(image.modseq for image in self.images.values())])
         known = {id: image.modseq for id, image in self.images.items()}
-        opened: Opened = await self.call(self.store.open, name, known)
+        cached = self._ids.get(name) in known           # then there is little to read
+        opened: Opened = await (self._quick if cached else self.call)(self.store.open, name, known)
         image = self.images.get(opened.mailbox.id)
         if image is None:
             if opened.changes.since:
@@ -94,6 +100,7 @@ class OpenAccount:
             await self._load(image)
         image.checked = max(image.checked, start)
         image.highest = max(image.highest, opened.mailbox.modseq)
+        self._ids[name] = image.mailbox
         self._users_of[image.mailbox] = self._users_of.get(image.mailbox, 0) + 1
         return opened, image
 
@@ -128,7 +135,7 @@ class OpenAccount:
         done: Deferred[None] = Deferred()
         self._refreshing[image.mailbox] = done
         try:
-            changes: Changes = await self.call(self.store.changes, image.mailbox, image.modseq)
+            changes: Changes = await self._quick(self.store.changes, image.mailbox, image.modseq)
             image.apply(changes)
             image.checked = max(image.checked, start)
         finally:
@@ -237,9 +244,11 @@ class OpenAccount:
 class OpenAccounts:
     """The accounts that this process has open, by name."""
 
-    def __init__(self, directory: IDirectory, call: Call, reactor: IReactorTime) -> None:
+    def __init__(self, directory: IDirectory, call: Call, reactor: IReactorTime,
+                 quick: Call | None = None) -> None:
         self._directory = directory
         self._call = call
+        self._quick = quick or call
         self._reactor = reactor
         self._open: dict[str, OpenAccount] = {}
         self._opening: dict[str, list[Deferred[OpenAccount]]] = {}
@@ -268,7 +277,7 @@ class OpenAccounts:
             for other in self._opening.pop(name):
                 other.errback(error)
             raise
-        account = self._open[name] = OpenAccount(store, self._call, self._reactor)
+        account = self._open[name] = OpenAccount(store, self._call, self._quick, self._reactor)
         account.erase_soon()
         account.on_write = lambda name, modseq: self.on_write(name, modseq)
         for other in self._opening.pop(name):

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Thread
+from time import perf_counter
 from typing import Any, TypeVar
 
 from twisted.application.service import Service
@@ -20,6 +21,10 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 _T = TypeVar("_T")
+#: Seconds that a quick call may take, and how many calls avoid the reactor thread after one that took more.
+SLOW = 0.003
+DISTRUST = 200
+
 _Job = tuple["Deferred[Any]", Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
 
@@ -38,7 +43,7 @@ class Pool(Service):
         self._threads: list[Thread] = []
         self._wakeup = -1
         self._idle = 0
-        self._stopped = False
+        self._distrust = 0
 
     def call(self, function: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Deferred[_T]:
         """Run a blocking function in a thread; in the reactor thread only."""
@@ -50,6 +55,20 @@ class Pool(Service):
         self._idle -= 1
         self._jobs.put((deferred, function, args, kwargs))
         return deferred
+
+    def quick(self, function: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Deferred[_T]:
+        """Run a small read at once, here, while such reads are quick: a trip through a thread costs more.
+
+        One that took long, because the disk was asked, sends the next ones through threads.
+        """
+        if self._distrust:
+            self._distrust -= 1
+            return self.call(function, *args, **kwargs)
+        start = perf_counter()
+        result = execute(function, *args, **kwargs)
+        if perf_counter() - start > SLOW:
+            self._distrust = DISTRUST
+        return result
 
     def stopService(self) -> None:
         """Let the running calls end, then the threads."""
@@ -114,3 +133,6 @@ class DirectPool:
 
     def call(self, function: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Deferred[_T]:
         return execute(function, *args, **kwargs)
+
+    def quick(self, function: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Deferred[_T]:
+        return self.call(function, *args, **kwargs)

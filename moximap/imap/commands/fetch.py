@@ -27,6 +27,8 @@ FetchRow = Callable[[Cursor], IFetchItem]
 UID = Field(b"UID %d", ("uid",))
 #: Messages that are rendered from memory before the client is waited for.
 BATCH = 5000
+#: Messages that are rendered without a trip through a thread.
+FEW = 10
 
 
 class IFetchModifier(Protocol):
@@ -107,10 +109,11 @@ async def _stream(session: Session, plan: Plan, uids: NumSet, seen: bool) -> tup
     view, count, unseen = session.selected, 0, []
     number = partial(view.numbering.number, view)
     item = 0
+    run = session.quick if len(uids) <= FEW else session.call
     while uids:
         try:
-            piece: Rendered = await session.call(render, session.account, view.mailbox.id, uids, plan,
-                                                 number, seen, item)
+            piece: Rendered = await run(render, session.account, view.mailbox.id, uids, plan, number, seen,
+                                        item)
         except StoreError as error:
             raise _broken_off(error) if item else error from None
         await _send(session, piece)

@@ -35,7 +35,7 @@ class Status:
 
     async def run(self, session: Session) -> None:
         asked_all(session, self.items)
-        mailbox: Mailbox = await session.call(session.account.mailbox, self.mailbox)
+        mailbox: Mailbox = await session.quick(session.account.mailbox, self.mailbox)
         session.write(status_line(session, encoding.mailbox(mailbox.name, session.utf8), mailbox, self.items))
 
 
