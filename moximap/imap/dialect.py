@@ -43,7 +43,7 @@ class ICommand(Protocol):
         """Do it; write only the command's own answer.  Refusals are raised."""
 
 
-Admit = Callable[["Session", "list[Part]", "Announced"], Awaitable[None]]
+Admit = Callable[["Session", "list[Part]", "Announced"], Awaitable[bool]]
 
 
 @attrs.frozen
@@ -53,7 +53,7 @@ class Spec:
     ``states``: where it is allowed.  ``may_expunge``: whether expunges may be told before its tagged
     line (RFC 9051 7.5.1).  ``tells``: whether any changes are.  ``writes``: refused in a mailbox that is
     selected read-only.  ``admit``: judges a literal before its continuation is sent (it raises a
-    refusal); such a command's literals are messages, and may be spooled to disk.
+    refusal); True: it is a message and may be spooled to disk, False: it is a string like any other.
     """
 
     parse: Callable[[Cursor], ICommand]

@@ -129,9 +129,14 @@ def bye(session: Session, error: Bye) -> None:
     session.out.close()
 
 
-def refuse(session: Session, tag: bytes, error: Refusal) -> None:
+async def refuse(session: Session, parts: Sequence[Part], error: Refusal) -> None:
     """Answer a command that will never be whole: its literal is refused."""
-    _line(session, tag, error.status, error.code, error.text)
+    cursor, session.tag = tag_of(parts, session)
+    try:
+        _, spec = start(cursor, session)
+    except Bad:
+        spec = None
+    await _failed(session, error, spec)
 
 
 def _tagged(session: Session, reply: Reply, name: bytes) -> None:

@@ -62,7 +62,7 @@ _CODES: tuple[tuple[type[store.StoreError], bytes | None], ...] = (
 
 def refusal(error: store.StoreError, codes: dict[type[store.StoreError], bytes] | None = None) -> No:
     """The NO for a store failure; ``codes`` has what a command answers otherwise, such as TRYCREATE."""
-    for kind, code in (*(codes or {}).items(), *_CODES):
+    for kind, code in ((store.MailboxRemoved, b"NONEXISTENT"), *(codes or {}).items(), *_CODES):
         if isinstance(error, kind):
             return No(str(error), code)
     return No(str(error), b"UNAVAILABLE")

@@ -37,30 +37,35 @@ Part = bytes | Literal
 
 @attrs.define
 class Framer:
-    """Collects the parts of one command: text, literal, text, ..., always ending in text."""
+    """Collects the parts of one command: text, literal, text, ..., always ending in text.
+
+    So far: ``literals`` is their number, ``octets`` those of the ones in memory, ``text`` the octets of text.
+    """
 
     parts: list[Part] = attrs.field(factory=list)
+    literals: int = 0
+    octets: int = 0
+    text: int = 0
 
     def line(self, line: bytes) -> Announced | None:
         """Take a line; the literal that it announces, or None: the command is whole."""
         match = _LITERAL.search(line) if line.endswith(b"}") else None
+        text = line if match is None else line[:match.start()]
+        self.parts.append(text)
+        self.text += len(text)
         if match is None:
-            self.parts.append(line)
             return None
-        self.parts.append(line[:match.start()])
         return Announced(int(match[2]), not match[3], bool(match[1]))
 
     def literal(self, literal: Literal) -> None:
         """Take the literal that the last line announced."""
         self.parts.append(literal)
+        self.literals += 1
+        if isinstance(literal.content, bytes):
+            self.octets += literal.size
 
     def take(self) -> list[Part]:
         """The parts of the whole command; the framer is ready for the next one."""
         parts, self.parts = self.parts, []
+        self.literals = self.octets = self.text = 0
         return parts
-
-    def sizes(self) -> tuple[int, int, int]:
-        """Number of literals, octets of those in memory, and octets of text, so far."""
-        literals = [p for p in self.parts if isinstance(p, Literal)]
-        return (len(literals), sum(p.size for p in literals if isinstance(p.content, bytes)),
-                sum(len(p) for p in self.parts if isinstance(p, bytes)))

@@ -94,11 +94,15 @@ class Cursor:
     def at_end(self) -> bool:
         return self.pos >= len(self.text) and self.index == len(self.parts) - 1
 
+    def only_spaces(self) -> bool:
+        """Whether nothing comes any more.  Trailing spaces are let through: several clients send one."""
+        return self.index == len(self.parts) - 1 and not self.text[self.pos:].strip(b" ")
+
     def end(self) -> None:
-        """The command ends here.  Trailing spaces are let through: several clients send one."""
-        self.pos += len(self.text) - self.pos - len(self.text[self.pos:].lstrip(b" "))
-        if not self.at_end():
+        """The command ends here."""
+        if not self.only_spaces():
             raise self.bad("end of command")
+        self.pos = len(self.text)
 
     def match(self, pattern: re.Pattern[bytes], what: str) -> re.Match[bytes]:
         found = pattern.match(self.text, self.pos)

@@ -230,7 +230,7 @@ class IMAPProtocol(LineReceiver):
             return
         except Refusal as error:
             await self._drained()
-            self._literal_refused(announced, error)
+            await self._literal_refused(announced, error)
             return
         finally:
             self._ran()
@@ -248,15 +248,17 @@ class IMAPProtocol(LineReceiver):
         self.line_mode = 0
         self._resume()
 
-    def _literal_refused(self, announced: Announced, error: Refusal) -> None:
+    async def _literal_refused(self, announced: Announced, error: Refusal) -> None:
         if announced.sync:
-            _, tag = dispatch.tag_of([self._framer.parts[0]], self.session)
-            dispatch.refuse(self.session, tag, error)
-            self._framer.take()
+            parts = self._framer.take()
             self._refused = None
+            try:
+                await dispatch.refuse(self.session, parts, error)
+            finally:
+                discard(self.session, parts)
             self._resume()
         elif announced.size > DISCARD:
-            self.dismiss(error.text, error.code or b"ALERT")
+            self.dismiss(error.text, b"TOOBIG" if error.code == b"TOOBIG" else b"ALERT")
         else:
             self._refused = error
             self._begin(Nowhere(announced, error), announced)

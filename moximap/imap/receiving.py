@@ -133,6 +133,13 @@ async def judge(session: Session, framer: Framer, announced: Announced) -> Recei
 
     Whether it may come is known before the continuation is sent.
     """
+    try:
+        return await _judge(session, framer, announced)
+    except StoreError as error:
+        raise refusal(error) from None
+
+
+async def _judge(session: Session, framer: Framer, announced: Announced) -> Receiver:
     limits = session.site.limits
     try:
         cursor, _ = dispatch.tag_of(framer.parts, session)
@@ -140,13 +147,12 @@ async def judge(session: Session, framer: Framer, announced: Announced) -> Recei
         raise Bye("please try again speaking IMAP") from None
     _, spec = dispatch.start(cursor, session)
     dispatch.allowed(session, spec)
-    count, octets, text = framer.sizes()
-    if count >= limits.literal_count or text > limits.line:
+    if framer.literals >= limits.literal_count or framer.text > limits.line:
         raise TooBig("the command is too big")
-    if spec.admit is not None:
-        await spec.admit(session, [*framer.parts], announced)
-        return OnDisk(announced, session) if announced.size > limits.memory else InMemory(announced)
-    if announced.size > limits.literal or octets + announced.size > limits.literals:
+    if spec.admit is not None and await spec.admit(session, [*framer.parts], announced):
+        fits = announced.size <= limits.memory and framer.octets + announced.size <= limits.batch
+        return InMemory(announced) if fits else OnDisk(announced, session)
+    if announced.size > limits.literal or framer.octets + announced.size > limits.literals:
         raise TooBig("the literal is too big")
     return InMemory(announced)
 

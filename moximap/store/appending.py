@@ -10,7 +10,7 @@ from typing import Final
 from moximap.store import names
 from moximap.store.contents import DIGEST_COLUMNS, Prepared
 from moximap.store.transaction import Tally, Transaction
-from moximap.values import Appended, Mailbox, NumSet
+from moximap.values import Appended, Changes, Mailbox, NumSet
 
 _CONTENT: Final = ("INSERT INTO content (id, size, header_size, sha256, file, head, body)"
                    " VALUES (?, ?, ?, ?, ?, ?, ?)")
@@ -24,22 +24,40 @@ def append(transaction: Transaction, name: str, messages: Sequence[Prepared]) ->
     mailbox = transaction.need(names.canonical(name))
     if not messages:
         return Appended(transaction.counters.modseq, (), mailbox.id, mailbox.uidvalidity)
-    uids = transaction.new_uids(mailbox, len(messages))
-    codes = array("Q", [transaction.flags.code(message.flags) for message in messages])
-    for uid, code, message in zip(uids, codes, messages, strict=True):
-        _insert(transaction, mailbox, uid, code, message)
-    transaction.log(mailbox.id, uids)
-    tally = Tally().count((code, message.size) for code, message in zip(codes, messages, strict=True))
-    transaction.touch(mailbox.id, tally, new=len(uids))
-    changes = transaction.changed(mailbox, array("I", uids), codes)
-    return Appended(transaction.modseq, (changes,), mailbox.id, mailbox.uidvalidity,
+    uids, codes = insert(transaction, mailbox, messages)
+    return appended(transaction, mailbox, uids, (arrived(transaction, mailbox, messages, uids, codes),))
+
+
+def appended(transaction: Transaction, mailbox: Mailbox, uids: range,
+             changes: tuple[Changes, ...]) -> Appended:
+    """What is told of messages that were inserted."""
+    return Appended(transaction.modseq, changes, mailbox.id, mailbox.uidvalidity,
                     NumSet(((uids[0], uids[-1]),)))
 
 
-def _insert(transaction: Transaction, mailbox: Mailbox, uid: int, code: int, message: Prepared) -> None:
-    content, modseq = transaction.next_content(), transaction.modseq
-    transaction.execute(_CONTENT, (content, message.size, message.header_size, message.sha256,
-                                   message.file, message.head, message.body))
-    transaction.execute(_DIGEST, (content, *message.digest))
-    transaction.execute(_MESSAGE, (mailbox.id, uid, modseq, modseq, code, message.date.seconds,
-                                   message.date.zone, int(time()), message.size, content))
+def insert(transaction: Transaction, mailbox: Mailbox,
+           messages: Sequence[Prepared]) -> tuple[range, array[int]]:
+    """The rows of new messages, without log and counters; gives their UIDs and flag codes."""
+    uids = transaction.new_uids(mailbox, len(messages))
+    interned = {flags: transaction.flags.code(flags) for flags in dict.fromkeys(m.flags for m in messages)}
+    codes = array("Q", [interned[message.flags] for message in messages])
+    contents = [transaction.next_content() for _ in messages]
+    modseq, now = transaction.modseq, int(time())
+    transaction.executemany(_CONTENT, [
+        (content, m.size, m.header_size, m.sha256, m.file, m.head, m.body)
+        for content, m in zip(contents, messages, strict=True)])
+    transaction.executemany(_DIGEST, [
+        (content, *m.digest) for content, m in zip(contents, messages, strict=True)])
+    transaction.executemany(_MESSAGE, [
+        (mailbox.id, uid, modseq, modseq, code, m.date.seconds, m.date.zone, now, m.size, content)
+        for uid, code, content, m in zip(uids, codes, contents, messages, strict=True)])
+    return uids, codes
+
+
+def arrived(transaction: Transaction, mailbox: Mailbox, messages: Sequence[Prepared], uids: range,
+            codes: array[int]) -> Changes:
+    """Log and count messages that were inserted."""
+    transaction.log(mailbox.id, uids)
+    tally = Tally().count((code, message.size) for code, message in zip(codes, messages, strict=True))
+    transaction.touch(mailbox.id, tally, new=len(uids))
+    return transaction.changed(mailbox, array("I", uids), codes)

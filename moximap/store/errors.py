@@ -11,6 +11,10 @@ class NoSuchMailbox(StoreError):
     """There is no mailbox of that name or id."""
 
 
+class MailboxRemoved(NoSuchMailbox):
+    """The mailbox was there, and somebody still has it selected."""
+
+
 class MailboxExists(StoreError):
     """A mailbox of that name exists already."""
 

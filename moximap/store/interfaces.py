@@ -152,6 +152,9 @@ class IAccount(Interface):
     def spool() -> ISpool:
         """A place for a large message that is still coming in."""
 
+    def may_append(name: str, messages: int, size: int) -> None:
+        """Whether that many messages, of ``size`` octets in all, would be taken now: the errors of append."""
+
     def append(name: str, messages: Sequence[NewMessage]) -> Appended:
         """Add messages, all or none.  NoSuchMailbox, OverQuota, NoSpace.  Durable on return."""
 
@@ -190,6 +193,9 @@ class IAccount(Interface):
 
     def check() -> Iterator[str]:
         """What is wrong with the account, in words; nothing if it is whole.  Others may go on writing."""
+
+    def repair() -> Iterator[str]:
+        """Mend what can be mended without guessing, while others go on; what was done, in words."""
 
 
 @attrs.frozen

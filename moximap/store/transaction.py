@@ -10,7 +10,7 @@ import apsw
 import attrs
 
 from moximap.store.database import Bindings, Execute, one
-from moximap.store.errors import Cannot, NoSuchMailbox
+from moximap.store.errors import Cannot, MailboxRemoved, NoSuchMailbox
 from moximap.store.flags import Interner
 from moximap.values import DELETED, MAX_UID, SEEN, Changes, Mailbox, NumSet
 
@@ -127,7 +127,7 @@ class Transaction:
         row = one(self.execute, f"SELECT {MAILBOX_COLUMNS} FROM mailbox WHERE id = ? AND NOT removed",
                   (id,))
         if row is None:
-            raise NoSuchMailbox("the mailbox was removed")
+            raise MailboxRemoved("the mailbox was removed")
         return load_mailbox(row)
 
     def new_uids(self, mailbox: Mailbox, count: int) -> range:
