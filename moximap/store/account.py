@@ -13,9 +13,8 @@ import apsw
 from zope.interface import implementer
 
 from moximap.mail import digest
-from moximap.store import (appending, backup, checking, database, digesting, erasing, fetching,
-                           mailboxes, names, repairing, searching, storing, transfer)
-from moximap.store.backup import Progress
+from moximap.store import (appending, checking, database, digesting, erasing, fetching, mailboxes,
+                           names, searching, storing, transfer)
 from moximap.store.checkpointing import Checkpointer
 from moximap.store.checks import Message
 from moximap.store.contents import Files
@@ -23,7 +22,6 @@ from moximap.store.flags import Flags, FlagTable
 from moximap.store.interfaces import Column, IAccount, ISpool, NewMessage
 from moximap.store.presence import Presence
 from moximap.store.readers import Readers
-from moximap.store.restoring import Restorer
 from moximap.store.transaction import Counters, Transaction, present
 from moximap.store.writer import Writer
 from moximap.values import (Appended, Changes, Copied, Created, Listing, Mailbox, NumSet, Opened,
@@ -160,20 +158,6 @@ class Account:
     def check(self) -> Iterator[str]:
         with database.translated():
             yield from checking.check(self._connect_reader, self._home)
-
-    def repair(self) -> Iterator[str]:
-        with database.translated():
-            yield from repairing.repair(self._readers, self._writer, self._files, self._home,
-                                        self._connect_writer)
-
-    def back_up(self, target: Path, progress: Progress) -> None:
-        """Copy the database into a file; until this opening is closed the files that it names stay."""
-        with self._readers.snapshot() as snapshot:
-            backup.copy_database(snapshot.connection, target, progress)
-
-    def restorer(self, progress: Progress) -> Restorer:
-        """What adds messages of a backup to this account."""
-        return Restorer(self._readers, self._writer, self._files, progress)
 
     def redigest(self, limit: int) -> int:
         return digesting.redigest(self._readers, self._writer, self._files, limit)
