@@ -228,6 +228,7 @@ class View:
         for uid in (answer.targets if everything else modified).within(self.image.uids):
             if uid not in shown and self.has(uid):
                 index = bisect_left(self.image.uids, uid)
+                self.shown(self.image.modseqs[index])
                 if answer.silent and uid not in modified:
                     out.append(self._modseq_only(uid, self.image.modseqs[index]))
                 else:

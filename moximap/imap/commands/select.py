@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 import attrs
@@ -14,6 +15,7 @@ from moximap.imap.errors import Bad
 from moximap.imap.grammar import Cursor
 from moximap.imap.session import Session
 from moximap.imap.view import View, flags_line
+from moximap.store.errors import NoSuchMailbox
 from moximap.store.image import Image
 from moximap.values import DELETED, SEEN, Mailbox
 
@@ -103,11 +105,20 @@ class Close:
     expunge: bool
 
     async def run(self, session: Session) -> None:
+        """The store is asked unless the image is sure that nothing is \\Deleted; of a mailbox that was
+        removed everything is gone already."""
         view = session.selected
-        remove = self.expunge and not view.read_only
+        remove = self.expunge and not view.read_only and _may_have_deleted(session, view)
         session.unselect()
-        if remove and any(code & DELETED for code in view.image.flags):
-            await session.change(session.account.expunge, view.mailbox.id)
+        if remove:
+            with suppress(NoSuchMailbox):
+                await session.change(session.account.expunge, view.mailbox.id)
+
+
+def _may_have_deleted(session: Session, view: View) -> bool:
+    session.site.listen_to_bells()
+    assert session.room is not None
+    return not session.room.fresh(view.image) or any(code & DELETED for code in view.image.flags)
 
 
 def parse_select(read_only: bool) -> Callable[[Cursor], Select]:
