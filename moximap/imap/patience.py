@@ -1,4 +1,4 @@
-"""How long a client may be silent, or not read, before its connection is closed (CONTRACT 1.12)."""
+"""How long a client may be silent, or not read, before its connection is closed."""
 
 from __future__ import annotations
 

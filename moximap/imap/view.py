@@ -19,7 +19,7 @@ from moximap.imap import encoding
 from moximap.imap.errors import Bad
 from moximap.imap.grammar import Sequence_
 from moximap.store.image import Image
-from moximap.values import Changes, Mailbox, NumSet, Stored
+from moximap.values import SEEN, Changes, Mailbox, NumSet, Stored
 
 
 @attrs.frozen
@@ -252,10 +252,10 @@ class View:
 
     # for commands that read
 
-    def first(self, mask: int, unset: bool) -> int | None:
-        """The number of the first message whose flag code has (or has not) a bit, or None."""
-        for uid, code in zip(self.image.uids, self.image.flags):
-            if bool(code & mask) != unset and self.has(uid):
+    def first_unseen(self) -> int | None:
+        """The sequence number of the first message without \\Seen, or None."""
+        for uid, code in zip(self.image.uids, self.image.flags, strict=True):
+            if not code & SEEN and self.has(uid):
                 return bisect_right(self.uids, uid)
         return None
 

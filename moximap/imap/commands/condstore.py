@@ -52,7 +52,7 @@ class SelectCondstore:
 
 @attrs.frozen
 class ChangedSince:
-    """FETCH ... (CHANGEDSINCE n): 0 is let through, iOS sends it (CONTRACT 53)."""
+    """FETCH ... (CHANGEDSINCE n): 0 is let through: iOS sends it."""
 
     modseq: int
     items: tuple[IFetchItem, ...] = (MODSEQ,)

@@ -74,7 +74,7 @@ class Fetch:
         return None
 
     def _plan(self, session: Session) -> tuple[Plan, bool]:
-        """The items with UID first (CONTRACT 51), and FLAGS where \\Seen is going to be set."""
+        """The items with UID first, asked for or not, and FLAGS where \\Seen is going to be set."""
         view = session.selected
         assert session.room is not None
         seen = any(item.sets_seen for item in self.items) and not view.read_only

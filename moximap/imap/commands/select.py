@@ -17,7 +17,7 @@ from moximap.imap.session import Session
 from moximap.imap.view import View, flags_line
 from moximap.store.errors import NoSuchMailbox
 from moximap.store.image import Image
-from moximap.values import DELETED, SEEN, Mailbox
+from moximap.values import DELETED, Mailbox
 
 
 class ISelectParameter(Protocol):
@@ -81,7 +81,7 @@ def _describe(session: Session, view: View) -> None:
            b"* %d EXISTS\r\n" % len(view.uids)]
     if not session.rev2:
         out.append(b"* 0 RECENT\r\n")
-        unseen = view.first(SEEN, True)
+        unseen = view.first_unseen() if view.mailbox.unseen else None
         if unseen is not None:
             out.append(b"* OK [UNSEEN %d] first message not seen\r\n" % unseen)
     out += [b"* OK [UIDVALIDITY %d] UIDs are valid\r\n" % view.mailbox.uidvalidity,
