@@ -1,0 +1,286 @@
+"""The model of a client: it believes what it is told, and nothing else.
+
+A `Listener` replays the responses of one connection into its own list of messages, and fails where
+RFC 9051 (7.4, 7.5.1) or 7162 (3.2.10) would leave a real client confused.  What it keeps across
+connections is a `Cache` for each mailbox.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+
+from tests.model_account import Box, Flags, changed
+from tests.model_cache import Cache
+from tests.model_wire import Response, numbers
+
+#: Commands during which no expunge may be told (client 14: their UID forms too).
+QUIET = ("fetch", "store", "search")
+
+
+@attrs.define(eq=False)
+class Entry:
+    """A message of the list; ``uid`` and ``flags`` as far as they were told.
+
+    ``true`` is the UID that the account's model would expect here, None where it makes no prediction.
+    """
+
+    uid: int | None = None
+    flags: Flags | None = None
+    true: int | None = None
+
+
+@attrs.define
+class Command:
+    """What a client says.  ``kind``: fetch, store, search, select, idle, leave or other.
+
+    ``effect`` does it to the account's model and gives the status of the tagged line; ``verify`` looks
+    at all its responses; both only where commands come one after the other.  ``silent``: flags that
+    the client takes for changed at the OK.  ``resync``: the cache that a SELECT brings up to date,
+    and the UIDs that it asks for (None: all).
+    """
+
+    text: str
+    kind: str = "other"
+    effect: Callable[[], str] = lambda: "OK"
+    verify: Callable[[list[Response]], None] = lambda responses: None
+    literal: bytes | None = None
+    silent: tuple[list[Entry], str, Flags] | None = None
+    name: str = ""
+    read_only: bool = False
+    resync: tuple[Cache, set[int] | None] | None = None
+    modseqs: bool = False
+
+
+@attrs.define
+class Opening:
+    """What a SELECT told up to now."""
+
+    exists: int = 0
+    uidvalidity: int = 0
+    highest: int = 0
+    fetched: list[tuple[int, int]] = attrs.field(factory=list)
+    vanished: list[int] = attrs.field(factory=list)
+
+
+class Listener:
+    """One connection.  ``caches``: by mailbox name.
+
+    ``find`` gives the truth about a UIDVALIDITY; ``arrived`` the UIDs that the account's model expects
+    for messages that are new in a box after a UID, None where it makes no prediction.
+    """
+
+    def __init__(self, caches: dict[str, Cache], find: Callable[[int], Box | None],
+                 arrived: Callable[[Box, int], list[int] | None]) -> None:
+        self.caches = caches
+        self.find = find
+        self.arrived = arrived
+        self.enabled: set[str] = set()
+        self.command: Command | None = None
+        self.idling = False
+        self.box: Box | None = None
+        self.cache: Cache | None = None
+        self.read_only = False
+        self.entries: list[Entry] = []
+        self.opening = Opening()
+        self.failed: set[int] = set()
+        self._told: set[int] = set()
+        self._highest_uid = 0
+
+    @property
+    def condstore(self) -> bool:
+        return not self.enabled.isdisjoint(("CONDSTORE", "QRESYNC"))
+
+    @property
+    def selected(self) -> Box:
+        assert self.box is not None
+        return self.box
+
+    def say(self, command: Command) -> None:
+        """The client sends a command."""
+        self.command = command
+        self.failed, self._told = set(), set()
+        if command.kind in ("select", "leave"):
+            self.box = self.cache = None
+            self.entries, self.opening = [], Opening()
+
+    def hear(self, response: Response) -> None:
+        """The client reads a response."""
+        assert self.command is not None, f"nothing was asked: {response}"
+        assert response.word != "BYE" and response.code != "SERVERBUG", str(response)
+        handler = getattr(self, f"_{response.word.lower()}", None)
+        if response.tagged:
+            self._answered(response)
+        elif response.tag == "+":
+            self.idling = self.command.kind == "idle"
+        elif handler is not None:
+            handler(response)
+
+    # untagged responses
+
+    def _ok(self, response: Response) -> None:
+        assert self.command is not None
+        if self.command.kind == "select":
+            if response.code in ("UIDVALIDITY", "HIGHESTMODSEQ"):
+                name = response.code.lower().replace("modseq", "")
+                setattr(self.opening, name, int(response.argument))
+        elif response.code == "HIGHESTMODSEQ" and self.cache is not None:
+            self.cache.highest(int(response.argument), self._known() if self.command.silent is None else None)
+
+    def _known(self) -> dict[int, Flags] | None:
+        """The whole list, if nothing in it is unknown."""
+        known = {entry.uid: entry.flags for entry in self.entries
+                 if entry.uid is not None and entry.flags is not None}
+        return known if len(known) == len(self.entries) else None
+
+    def _enabled(self, response: Response) -> None:
+        self.enabled.update(response.argument.upper().split())
+
+    def _exists(self, response: Response) -> None:
+        assert self.command is not None
+        if self.command.kind == "select":
+            self.opening.exists = response.number
+            return
+        grown = response.number - len(self.entries)
+        assert self.box is not None and grown >= 0, f"{response} after {len(self.entries)}"
+        self._grow(grown)
+
+    def _grow(self, count: int) -> None:
+        new = self.arrived(self.selected, self._highest_uid)
+        assert new is None or count <= len(new), f"{count} more messages, there are {new}"
+        for place in range(count):
+            self.entries.append(Entry(true=None if new is None else new[place]))
+            if new is not None:
+                self._highest_uid = new[place]
+
+    def _expunge(self, response: Response) -> None:
+        assert "QRESYNC" not in self.enabled, "EXPUNGE, where VANISHED was promised"
+        assert 1 <= response.number <= len(self.entries), f"{response} of {len(self.entries)}"
+        self._remove(response.number - 1)
+
+    def _vanished(self, response: Response) -> None:
+        early = response.argument.startswith("(EARLIER) ")
+        uids = numbers(response.argument.removeprefix("(EARLIER) "))
+        assert self.command is not None and "QRESYNC" in self.enabled, f"VANISHED is unknown here: {response}"
+        if self.command.kind == "select":
+            assert early, f"a message that was not there yet went: {response}"
+            self.opening.vanished += uids
+            if self.command.resync is not None:
+                self.command.resync[0].earlier(uids, self.find(self.opening.uidvalidity))
+            return
+        for uid in uids:
+            place = self._place(uid)
+            if early:
+                assert self.command.kind == "fetch", f"nobody asked: {response}"
+                entry = Entry() if place is None else self.entries[place]
+                assert uid not in (entry.uid, entry.true), f"{uid} is in the list: {response}"
+                self._must_be_gone(uid)
+            else:
+                assert place is not None, f"{uid} is not in the list: {response}"
+                self._remove(place, uid)
+
+    def _place(self, uid: int) -> int | None:
+        """Where a UID is in the list, or could be: unknown neighbours are alike."""
+        for place, entry in enumerate(self.entries):
+            if entry.uid is None and entry.true in (None, uid) or entry.uid == uid:
+                after = [e.uid for e in self.entries[place + 1:] if e.uid is not None]
+                if entry.uid == uid or not after or uid < after[0]:
+                    return place
+            elif entry.uid is not None and entry.uid > uid:
+                return None
+        return None
+
+    def _remove(self, place: int, uid: int | None = None) -> None:
+        assert self.command is not None and self.command.kind not in QUIET, "an expunge inside FETCH, STORE or SEARCH"
+        entry = self.entries.pop(place)
+        if self.cache is not None and (uid or entry.uid):
+            self.cache.gone(uid or entry.uid or 0)
+        for gone in (uid, entry.uid, entry.true):
+            self._must_be_gone(gone or 0)
+
+    def _must_be_gone(self, uid: int) -> None:
+        assert uid not in self.selected.messages, f"UID {uid} exists, and was said to be gone"
+
+    def _fetch(self, response: Response) -> None:
+        fetched = response.fetched
+        assert self.command is not None and fetched is not None
+        assert fetched.uid is not None, f"no UID: {response}"
+        if self.command.kind == "select":
+            self.opening.fetched.append((response.number, fetched.uid))
+            assert self.command.resync is not None, f"FETCH in a SELECT: {response}"
+            self.command.resync[0].fetched(fetched)
+            return
+        assert 1 <= response.number <= len(self.entries), f"{response} of {len(self.entries)}"
+        entry = self.entries[response.number - 1]
+        if self.condstore and self.command.kind != "fetch":
+            assert fetched.modseq is not None, f"no MODSEQ: {response}"
+        self._identify(response.number - 1, fetched.uid)
+        if fetched.flags is not None:
+            entry.flags = fetched.flags
+            self._told.add(fetched.uid)
+        if fetched.token is not None:
+            assert self.selected.tokens[fetched.uid] == fetched.token, f"another message: {response}"
+        if self.cache is not None:
+            self.cache.fetched(fetched)
+
+    def _identify(self, place: int, uid: int) -> None:
+        entry = self.entries[place]
+        assert entry.uid in (None, uid), f"message {place + 1} was UID {entry.uid}, and now {uid}"
+        assert entry.true in (None, uid), f"message {place + 1} is UID {entry.true}, and was said to be {uid}"
+        entry.uid = uid
+        known = [e.uid for e in self.entries if e.uid is not None]
+        assert known == sorted(set(known)), f"UIDs do not ascend: {known}"
+
+    # tagged lines
+
+    def _answered(self, response: Response) -> None:
+        command, self.command, self.idling = self.command, None, False
+        assert command is not None
+        if response.code == "HIGHESTMODSEQ" and self.cache is not None:
+            assert command.kind != "leave", "HIGHESTMODSEQ in the OK of CLOSE"
+            self.cache.highest(int(response.argument), None)
+        if response.word == "OK" and command.modseqs:
+            self.enabled.add("CONDSTORE")
+        if response.word == "OK" and command.kind == "select":
+            self._select(command)
+        if response.code == "MODIFIED":
+            self.failed = self._modified(command, numbers(response.argument))
+        if response.word == "OK" and command.silent is not None:
+            self._silently(*command.silent)
+        if self.cache is not None:
+            self.cache.tagged(self._known())
+
+    def _modified(self, command: Command, named: list[int]) -> set[int]:
+        """The UIDs that UNCHANGEDSINCE kept from being changed, as far as the client knows them."""
+        if command.text.startswith("UID"):
+            return set(named)
+        return {self.entries[n - 1].uid or self.entries[n - 1].true or 0 for n in named}
+
+    def _silently(self, entries: list[Entry], how: str, flags: Flags) -> None:
+        for entry in entries:
+            uid = entry.uid or entry.true
+            if entry.flags is not None and uid not in self.failed and uid not in self._told:
+                entry.flags = changed(entry.flags, how, flags)
+                if self.cache is not None and entry.uid is not None:
+                    self.cache.flags[entry.uid] = entry.flags
+
+    def _select(self, command: Command) -> None:
+        opening = self.opening
+        self.box = self.find(opening.uidvalidity)
+        assert self.box is not None, f"no mailbox has UIDVALIDITY {opening.uidvalidity}"
+        self.read_only = command.read_only
+        self._highest_uid = 0
+        self._grow(opening.exists)
+        self.cache = self.caches.setdefault(command.name, Cache())
+        self.cache.opened(opening.uidvalidity, opening.highest)
+        assert not self.cache.fresh or not (opening.fetched or opening.vanished), "changes of another mailbox"
+        if command.resync is not None and command.resync[1] is None and not self.cache.fresh:
+            uids = sorted(self.cache.flags)
+            assert len(uids) == opening.exists, f"resynchronised to {uids}, {opening.exists} EXISTS"
+            for place, uid in enumerate(uids):
+                self._identify(place, uid)
+                self.entries[place].flags = self.cache.flags[uid]
+        for number, uid in opening.fetched:
+            self._identify(number - 1, uid)
+            self.entries[number - 1].flags = self.cache.flags[uid]

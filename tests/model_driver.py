@@ -1,0 +1,146 @@
+"""Runs of the model: a run is a list of steps, and a step means something in every state.
+
+So runs can be drawn by hypothesis or by a seed, cut down, and kept.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from unittest import mock
+
+from tests.model_client import Command
+from tests.model_moves import Moves
+from tests.model_world import Member, World
+
+#: verb, client, and a seed for whatever the verb leaves open.
+Step = tuple[str, int, int]
+
+#: Verbs; those that stand here more often come more often.
+VERBS = ("select", "select", "learn", "learn", "fetch", "fetch", "changes", "search", "store", "store", "store",
+         "store", "append", "append", "append", "copy", "copy", "expunge", "expunge", "leave", "mailboxes",
+         "noop", "noop", "noop", "idle", "enable", "lose", "lose", "time", "look")
+ANYWHERE = ("select", "append", "mailboxes", "noop", "idle", "enable")
+CUT = 0.06
+
+#: Limits made so small that a short run passes them.
+_SMALL = {"store.image.JOURNAL_ENTRIES": 5, "store.image.JOURNAL_ROWS": 30, "store.opened.SPARE_IMAGES": 1,
+          "store.transaction.BRIDGE": 2, "store.transaction.FEW": 1, "store.erasing.KEPT_LOG": 4,
+          "store.erasing.STEP": 3, "imap.fetching.PIECE": 150, "imap.commands.fetch.BATCH": 3}
+
+
+def small(stack: ExitStack) -> None:
+    for name, value in _SMALL.items():
+        stack.enter_context(mock.patch(f"moximap.{name}", value))
+
+
+class Orderly:
+    """One command after the other, each answered at once: everything can be predicted."""
+
+    def __init__(self) -> None:
+        self.world = World(predicts=True)
+
+    def step(self, verb: str, number: int, seed: int) -> None:
+        rng = random.Random(seed)
+        member = self.world.members[number]
+        if member.client is None:
+            self.world.connect(member, rng)
+            if rng.random() < 0.6:
+                self._say(member, Command("ENABLE " + rng.choice(("QRESYNC", "QRESYNC", "CONDSTORE"))), rng)
+        elif verb == "lose":
+            self.world.note(member, "goes away")
+            self.world.lose(member)
+        elif verb == "time":
+            self.world.note(None, "time passes")
+            self.world.clock.advance(rng.choice((1, 25)))
+        else:
+            self._command(verb, member, rng)
+        if rng.random() < 0.6:
+            self.turn(rng)
+        self.world.check_caches(self.world.members)
+
+    def _command(self, verb: str, member: Member, rng: random.Random) -> None:
+        listener = member.listener
+        assert listener is not None
+        if listener.idling:
+            if verb in ("idle", "noop", "select"):
+                self._say(member, None, rng)
+            return
+        if verb == "look":
+            verb = "noop"
+        elif verb not in ANYWHERE and listener.box is None:
+            verb = "select"
+        command = getattr(Moves(self.world, member, rng), verb)()
+        if command is not None:
+            self._say(member, command, rng)
+
+    def _say(self, member: Member, command: Command | None, rng: random.Random) -> None:
+        """``command`` None: DONE."""
+        world, listener = self.world, member.listener
+        assert listener is not None and member.client is not None
+        member.sent += 1
+        running = command or listener.command or Command("")
+        text = b"DONE\r\n" if command is None else b"c%d %b\r\n" % (member.sent, command.text.encode())
+        if running.literal is not None:
+            text += running.literal + b"\r\n"
+        world.note(member, "DONE" if command is None else command.text)
+        status = running.effect()
+        member.client.send(text)
+        world.observe()
+        if command is not None:
+            listener.say(command)
+        heard = world.read(member, rng, CUT)
+        if member.client is None:
+            return
+        if listener.command is not None:
+            assert running.kind == "idle" and heard[-1].tag == "+", f"no answer: {running.text}"
+            return
+        assert heard[-1].word == status, f"{heard[-1]}: the model says {status}"
+        running.verify(heard)
+        if running.kind != "search":
+            world.quiet(member, exact=running.kind in ("other", "idle"))
+
+    def turn(self, rng: random.Random) -> None:
+        """The reactor turns: bells are heard, and who idles is told."""
+        for process in self.world.processes:
+            process.doorbell.doRead()
+        for _ in range(2):
+            self.world.clock.advance(0)
+        for member in self.world.members:
+            if member.client is None or member.listener is None:
+                continue
+            if member.listener.idling:
+                self.world.read(member, rng, CUT)
+                self.world.quiet(member)
+            else:
+                assert member.client.received() == b"", "told between commands"
+
+    def finish(self) -> None:
+        """In the end everybody comes back, and is up to date."""
+        for member in self.world.members:
+            self.step("noop", member.number, 0)
+
+    def close(self) -> None:
+        self.world.close()
+
+
+def play(steps: Iterable[Sequence[object]], kind: type[Orderly] = Orderly) -> None:
+    """A whole run; a failure's message has all that was said."""
+    with ExitStack() as stack:
+        small(stack)
+        run = kind()
+        stack.callback(run.close)
+        try:
+            for verb, number, seed in steps:
+                run.step(verb, number, seed)  # type: ignore[arg-type]
+            run.finish()
+        except Exception as error:
+            said = "\n".join(run.world.trace[-80:])
+            raise AssertionError(f"{type(error).__name__}: {error}\n{said}") from error
+
+
+def draw(seed: int, steps: int) -> list[Step]:
+    """The run of a seed."""
+    rng = random.Random(seed)
+    return [(rng.choice(VERBS), rng.randrange(3), rng.randrange(1 << 30)) for _ in range(steps)]

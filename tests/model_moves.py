@@ -1,0 +1,308 @@
+"""The moves of the model: commands that a client may say now, and what the account's model makes of them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import attrs
+
+from tests.model_account import Box, Flags
+from tests.model_client import Command, Entry, Listener
+from tests.model_wire import Response, found_by, numbers, ranges
+from tests.model_world import NAMES, Member, World
+
+FLAGS = ("\\Seen", "\\Flagged", "\\Deleted", "\\Answered", "one", "Two")
+#: Above this a mailbox is not filled any more.
+FULL = 24
+
+
+@attrs.frozen
+class Picked:
+    """A set of messages as a command names them; ``prefix`` is "UID " or empty."""
+
+    prefix: str
+    text: str
+    entries: list[Entry]
+
+    def uids(self) -> list[int]:
+        """Where the model predicts."""
+        return [entry.true for entry in self.entries if entry.true is not None]
+
+
+class Moves:
+    """Builds a command of one client; ``rng`` decides everything that is open."""
+
+    def __init__(self, world: World, member: Member, rng: random.Random) -> None:
+        assert member.listener is not None
+        self.world = world
+        self.account = world.account
+        self.member = member
+        self.listener: Listener = member.listener
+        self.rng = rng
+
+    @property
+    def box(self) -> Box:
+        return self.listener.selected
+
+    def flags(self) -> Flags:
+        return frozenset(self.rng.sample(FLAGS, self.rng.choice((0, 1, 1, 1, 2))))
+
+    def name(self) -> str:
+        return self.rng.choice(("INBOX", "INBOX", "INBOX", "Other", "Other", "Third"))
+
+    def token(self) -> str:
+        self.world.tokens += 1
+        return f"t{self.world.tokens}"
+
+    def pick(self) -> Picked | None:
+        """Some messages by number, or by UID, among which may be some that are not there."""
+        entries = self.listener.entries
+        if self.rng.random() < 0.45:
+            if not entries:
+                return None
+            chosen = sorted(self.rng.sample(range(len(entries)), self.rng.randint(1, min(3, len(entries)))))
+            if self.rng.random() < 0.2:
+                return Picked("", "1:*", entries[:])
+            return Picked("", ranges([i + 1 for i in chosen]), [entries[i] for i in chosen])
+        low = self.rng.randint(1, self.box.uidnext)
+        high = self.rng.choice((low, low, low + 2, 1 << 31))
+        text = f"{low}:{high}" if high != low else f"{low}"
+        if self.rng.random() < 0.2:
+            low, high, text = 1, 1 << 31, "1:*"
+        return Picked("UID ", text, [e for e in entries if low <= (e.uid or e.true or 0) <= high])
+
+    def modseq(self) -> int:
+        """Some modseq that a client may have seen."""
+        known = [message.modseq for message in self.box.messages.values()] + [self.box.highest, 1]
+        return max(1, self.rng.choice(known) - self.rng.choice((0, 0, 1)))
+
+    # opening and leaving
+
+    def select(self) -> Command:
+        name, read_only = self.name(), self.rng.random() < 0.15
+        verb = "EXAMINE" if read_only else "SELECT"
+        cache = self.listener.caches.get(name)
+        command = Command(f"{verb} {name}", "select", name=name, read_only=read_only)
+        command.effect = lambda: "OK" if name in self.account.boxes else "NO"
+        command.verify = lambda responses: self.opened(command, responses)
+        if "QRESYNC" in self.listener.enabled and cache is not None and cache.modseq and self.rng.random() < 0.85:
+            self.resync(command)
+        elif self.rng.random() < 0.3:
+            command.text += " (CONDSTORE)"
+            command.modseqs = True
+        return command
+
+    def resync(self, command: Command) -> None:
+        """The parameter of RFC 7162 3.2.5, with known UIDs and with match data where the client has them."""
+        cache = self.listener.caches[command.name]
+        parts, wanted = [f"{cache.uidvalidity} {cache.modseq}"], None
+        uids = sorted(cache.flags)
+        if uids and self.rng.random() < 0.25:
+            low, high = sorted(self.rng.choices(uids, k=2))
+            wanted = set(range(low, high + 1))
+            parts.append(f"{low}:{high}")
+        if uids and cache.whole and self.rng.random() < 0.4:
+            sample = sorted(self.rng.sample(range(len(uids)), self.rng.randint(1, len(uids))))
+            parts.append(f"({ranges([i + 1 for i in sample])} {ranges([uids[i] for i in sample])})")
+        command.text += f" (QRESYNC ({' '.join(parts)}))"
+        command.resync = cache, wanted
+
+    def opened(self, command: Command, responses: list[Response]) -> None:
+        box, opening = self.listener.box, self.listener.opening
+        if responses[-1].word == "OK":
+            assert box is not None
+            assert (opening.exists, opening.highest) == (len(box.messages), box.highest), "SELECT is not up to date"
+            wanted = command.resync[1] if command.resync is not None else None
+            if wanted is not None:
+                told = {uid for _, uid in opening.fetched} | set(opening.vanished)
+                assert told <= wanted, f"not asked for: {told - wanted}"
+
+    def leave(self) -> Command:
+        """CLOSE or UNSELECT."""
+        box, close = self.box, self.rng.random() < 0.5
+        command = Command("CLOSE" if close else "UNSELECT", "leave")
+        if close and not self.listener.read_only and not box.removed:
+            command.effect = lambda: self.account.expunge(box)
+        return command
+
+    # reading
+
+    def learn(self) -> Command:
+        """What a client does first: it fetches what it does not know."""
+        if self.rng.random() < 0.7:
+            return Command("UID FETCH 1:* (FLAGS MODSEQ)", "fetch", modseqs=True)
+        return Command("FETCH 1:* FLAGS", "fetch")
+
+    def fetch(self) -> Command | None:
+        picked = self.pick()
+        if picked is None:
+            return None
+        what = self.rng.choice(("FLAGS", "(FLAGS MODSEQ)", "BODY[]", "(FLAGS BODY[])", "BODY.PEEK[HEADER]",
+                                "(MODSEQ BODY[])", "UID"))
+        command = Command(f"{picked.prefix}FETCH {picked.text} {what}", "fetch", modseqs="MODSEQ" in what)
+        seen = "BODY[" in what and not self.listener.read_only
+        box = self.box
+
+        def effect() -> str:
+            if seen:
+                self.account.store(box, picked.uids(), "+", frozenset(("\\Seen",)))
+            return "OK"
+
+        command.effect = effect
+        command.verify = lambda responses: self.fetched(picked.entries, responses, "FLAGS" in what or seen)
+        return command
+
+    def fetched(self, entries: list[Entry], responses: list[Response], flags: bool) -> None:
+        """Each was answered; what lives is told as it is."""
+        told = {r.fetched.uid for r in responses if r.fetched is not None}
+        assert {entry.true for entry in entries} <= told, f"not answered: {entries}"
+        for entry in entries:
+            message = self.box.messages.get(entry.true or 0)
+            if flags and message is not None:
+                assert entry.flags == message.flags, f"{entry} was told, true is {message}"
+
+    def changes(self) -> Command | None:
+        """FETCH with CHANGEDSINCE, and with VANISHED where it may be."""
+        picked, since = self.pick(), self.modseq()
+        if picked is None:
+            return None
+        vanished = bool(picked.prefix) and "QRESYNC" in self.listener.enabled and self.rng.random() < 0.6
+        text = f"{picked.prefix}FETCH {picked.text} (FLAGS) (CHANGEDSINCE {since}{' VANISHED' * vanished})"
+        command = Command(text, "fetch", modseqs=True)
+        box, listed = self.box, {entry.true for entry in self.listener.entries}
+
+        def verify(responses: list[Response]) -> None:
+            changed = [e for e in picked.entries if e.true in box.messages and box.messages[e.true].modseq > since]
+            self.fetched(changed, responses, True)
+            gone = {uid for r in responses if r.word == "VANISHED"
+                    for uid in numbers(r.argument.removeprefix("(EARLIER) "))}
+            if vanished and not box.removed:
+                low, _, high = picked.text.partition(":")
+                last = 1 << 31 if high == "*" else int(high or low)
+                expected = {uid for uid, modseq in box.gone.items()
+                            if modseq > since and uid not in listed and int(low) <= uid <= last}
+                assert gone == expected, f"VANISHED {gone}, should be {expected}"
+        command.verify = verify
+        return command
+
+    def search(self) -> Command:
+        box, since, flag = self.box, self.modseq(), self.rng.choice(("\\Seen", "\\Flagged", "\\Deleted", "one"))
+        tests: dict[str, Callable[[int], bool]] = {
+            "ALL": lambda uid: True,
+            self.key(flag): lambda uid: flag in box.messages[uid].flags,
+            f"NOT {self.key(flag)}": lambda uid: flag not in box.messages[uid].flags,
+            f"MODSEQ {since}": lambda uid: box.messages[uid].modseq >= since,
+            "SUBJECT 7": lambda uid: "7" in box.tokens[uid]}
+        key = self.rng.choice(list(tests))
+        prefix = self.rng.choice(("", "UID "))
+        command = Command(f"{prefix}SEARCH {key}", "search", modseqs="MODSEQ" in key)
+
+        def verify(responses: list[Response]) -> None:
+            entries = self.listener.entries
+            found = found_by(responses)
+            uids = {*found} if prefix else {entries[n - 1].true for n in found}
+            listed = {entry.true for entry in entries}
+            live = {uid for uid in listed if uid in box.messages}
+            assert uids <= listed, f"found {uids}, the client has {listed}"
+            assert uids & live == {uid for uid in live if uid and tests[key](uid)}, f"found {uids} of {live}"
+        command.verify = verify
+        return command
+
+    def key(self, flag: str) -> str:
+        return flag.removeprefix("\\").upper() if flag.startswith("\\") else f"KEYWORD {flag}"
+
+    # changing messages
+
+    def store(self) -> Command | None:
+        picked = self.pick()
+        if picked is None:
+            return None
+        how, flags = self.rng.choice("++-="), self.flags()
+        silent, limit = self.rng.random() < 0.4, self.modseq() if self.rng.random() < 0.25 else None
+        condition = "" if limit is None else f"(UNCHANGEDSINCE {limit}) "
+        sign = "" if how == "=" else how
+        text = (f"{picked.prefix}STORE {picked.text} {condition}{sign}FLAGS{'.SILENT' * silent}"
+                f" ({' '.join(sorted(flags))})")
+        command = Command(text, "store", modseqs=limit is not None)
+        if silent:
+            command.silent = picked.entries, how, flags
+        failed: set[int] = set()
+        box, read_only = self.box, self.listener.read_only
+
+        def effect() -> str:
+            if read_only or (box.removed and picked.entries):
+                return "NO"
+            failed.update(self.account.store(box, picked.uids(), how, flags, limit))
+            return "OK"
+
+        def verify(responses: list[Response]) -> None:
+            told = {uid for uid in self.listener.failed if uid in box.messages}
+            assert told == failed, f"MODIFIED {told}, should be {failed}"
+            if not silent and responses[-1].word == "OK":
+                self.fetched([e for e in picked.entries if e.true in box.messages], responses, True)
+        command.effect, command.verify = effect, verify
+        return command
+
+    def append(self) -> Command:
+        name, flags, token = self.name(), self.flags(), self.token()
+        content = f"Subject: {token}\r\n\r\nHello.\r\n".encode()
+        command = Command(f"APPEND {name} ({' '.join(sorted(flags))}) {{{len(content)}+}}", literal=content)
+        command.effect = lambda: self.account.append(name, token, flags)
+
+        def verify(responses: list[Response]) -> None:
+            if responses[-1].word == "OK":
+                box = self.account.boxes[name]
+                assert responses[-1].argument == f"{box.uidvalidity} {box.uidnext - 1}", str(responses[-1])
+        command.verify = verify
+        return command
+
+    def copy(self) -> Command | None:
+        picked, name, move = self.pick(), self.name(), self.rng.random() < 0.5
+        if picked is None or len(self.box.messages) > FULL or name == "INBOX" and self.rng.random() < 0.5:
+            return None
+        made: dict[int, int] = {}
+        box, read_only = self.box, self.listener.read_only
+
+        def effect() -> str:
+            if name not in self.account.boxes or box.removed or (move and read_only):
+                return "NO"
+            made.update(self.account.copy(box, picked.uids(), name, move))
+            return "OK"
+
+        def verify(responses: list[Response]) -> None:
+            told = next((r.argument.split() for r in responses if r.code == "COPYUID"), None)
+            pairs = {} if told is None else dict(zip(numbers(told[1]), numbers(told[2]), strict=True))
+            assert pairs == made, f"COPYUID says {pairs}, should be {made}"
+        return Command(f"{picked.prefix}{'MOVE' if move else 'COPY'} {picked.text} {name}",
+                       effect=effect, verify=verify)
+
+    def expunge(self) -> Command | None:
+        picked = self.pick() if self.rng.random() < 0.4 else None
+        box, read_only = self.box, self.listener.read_only
+        if picked is not None and not picked.prefix:
+            return None
+        command = Command("EXPUNGE" if picked is None else f"UID EXPUNGE {picked.text}")
+        command.effect = lambda: "NO" if read_only else self.account.expunge(
+            box, None if picked is None else picked.uids())
+        return command
+
+    # mailboxes and the session
+
+    def mailboxes(self) -> Command:
+        one, two = self.rng.sample(NAMES, 2)
+        if "Other" not in self.account.boxes and self.rng.random() < 0.6:
+            return Command("CREATE Other", effect=lambda: self.account.create("Other"))
+        return self.rng.choice((
+            Command(f"CREATE {one}", effect=lambda: self.account.create(one)),
+            Command(f"DELETE {one}", effect=lambda: self.account.delete(one)),
+            Command(f"RENAME {one} {two}", effect=lambda: self.account.rename(one, two))))
+
+    def noop(self) -> Command:
+        return Command(self.rng.choice(("NOOP", "NOOP", "CHECK")) if self.listener.box is not None else "NOOP")
+
+    def idle(self) -> Command:
+        return Command("IDLE", "idle")
+
+    def enable(self) -> Command:
+        return Command("ENABLE " + self.rng.choice(("CONDSTORE", "QRESYNC", "QRESYNC", "IMAP4rev2")))
