@@ -49,6 +49,7 @@ class Bye(Exception):
 #: Response codes of store failures.  The first class that matches counts.
 _CODES: tuple[tuple[type[store.StoreError], bytes | None], ...] = (
     (store.NoSuchMailbox, b"NONEXISTENT"),
+    (store.NoSuchMessage, b"EXPUNGEISSUED"),
     (store.MailboxExists, b"ALREADYEXISTS"),
     (store.HasChildren, b"HASCHILDREN"),
     (store.Cannot, b"CANNOT"),

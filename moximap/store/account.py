@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from time import time
 from types import MappingProxyType
@@ -14,10 +14,10 @@ from zope.interface import implementer
 
 from moximap.mail import digest
 from moximap.store import (appending, checking, database, digesting, erasing, fetching, mailboxes,
-                           names, searching, storing, transfer)
+                           names, replacing, searching, storing, transfer)
 from moximap.store.checkpointing import Checkpointer
 from moximap.store.checks import Message
-from moximap.store.contents import Files
+from moximap.store.contents import Files, Prepared
 from moximap.store.flags import Flags, FlagTable
 from moximap.store.interfaces import Column, IAccount, ISpool, NewMessage
 from moximap.store.presence import Presence
@@ -128,9 +128,23 @@ class Account:
         self.mailbox(name)
 
     def append(self, name: str, messages: Sequence[NewMessage]) -> Appended:
+        return self._take_in(messages, lambda t, prepared: appending.append(t, name, prepared))
+
+    def may_replace(self, mailbox: int, uid: int, target: str, size: int) -> None:
+        with self._readers.snapshot() as snapshot:
+            snapshot.by_id(mailbox)
+            replacing.find(snapshot.connection.execute, mailbox, uid)
+            snapshot.named(names.canonical(target))
+
+    def replace(self, mailbox: int, uid: int, target: str, message: NewMessage) -> Appended:
+        return self._take_in([message],
+                             lambda t, prepared: replacing.replace(t, mailbox, uid, target, prepared[0]))
+
+    def _take_in(self, messages: Sequence[NewMessage],
+                 work: Callable[[Transaction, Sequence[Prepared]], Appended]) -> Appended:
         prepared = self._files.prepare(messages, int(time()))
         try:
-            return self._writer.run(lambda t: appending.append(t, name, prepared))
+            return self._writer.run(lambda t: work(t, prepared))
         except BaseException as error:
             # Where the disk failed the commit may be found complete after all: its files must stay.
             if not isinstance(error.__cause__, apsw.IOError):

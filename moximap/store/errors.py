@@ -15,6 +15,10 @@ class MailboxRemoved(NoSuchMailbox):
     """The mailbox was there, and somebody still has it selected."""
 
 
+class NoSuchMessage(StoreError):
+    """The message is not there any more."""
+
+
 class MailboxExists(StoreError):
     """A mailbox of that name exists already."""
 

@@ -158,6 +158,15 @@ class IAccount(Interface):
     def append(name: str, messages: Sequence[NewMessage]) -> Appended:
         """Add messages, all or none.  NoSuchMailbox, OverQuota, NoSpace.  Durable on return."""
 
+    def may_replace(mailbox: int, uid: int, target: str, size: int) -> None:
+        """Whether a message of that size would be taken now: the errors of replace."""
+
+    def replace(mailbox: int, uid: int, target: str, message: NewMessage) -> Appended:
+        """Append to ``target`` and expunge in ``mailbox``, both or neither.
+
+        NoSuchMessage, MailboxRemoved (``mailbox``), NoSuchMailbox (``target``), OverQuota, NoSpace.
+        """
+
     def store(mailbox: int, uids: NumSet, how: Literal["+", "-", "="], flags: Sequence[str], *,
               cursor: int = 0, unchangedsince: int | None = None) -> Stored:
         """Add, remove or set flags.  Where a message's flags are as wished already its modseq stays.

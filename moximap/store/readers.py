@@ -12,7 +12,7 @@ import apsw
 import attrs
 
 from moximap.store.database import every, one, translated
-from moximap.store.errors import NoSuchMailbox, Unavailable
+from moximap.store.errors import MailboxRemoved, NoSuchMailbox, Unavailable
 from moximap.store.flags import FlagTable
 from moximap.store.transaction import MAILBOX_COLUMNS, load_mailbox
 from moximap.values import Changes, Listing, Mailbox, Opened
@@ -46,13 +46,15 @@ class Snapshot:
         return self._mailbox("name = ? AND NOT removed", name)
 
     def by_id(self, id: int) -> Mailbox:
-        return self._mailbox("id = ? AND NOT removed", id)
+        """MailboxRemoved where it is not there any more."""
+        return self._mailbox("id = ? AND NOT removed", id, MailboxRemoved)
 
-    def _mailbox(self, condition: str, value: object) -> Mailbox:
+    def _mailbox(self, condition: str, value: object,
+                 error: type[NoSuchMailbox] = NoSuchMailbox) -> Mailbox:
         row = one(self.connection.execute,
                   f"SELECT {MAILBOX_COLUMNS} FROM mailbox WHERE {condition}", (value,))
         if row is None:
-            raise NoSuchMailbox("there is no such mailbox")
+            raise error("there is no such mailbox")
         return load_mailbox(row)
 
     def opened(self, name: str, known: Mapping[int, int]) -> Opened:

@@ -63,9 +63,9 @@ def _arrived(transaction: Transaction, target: Mailbox, rows: list[Row], new: ra
 def _moved(transaction: Transaction, source: Mailbox, target: Mailbox, rows: list[Row],
            old: array[int], new: range) -> tuple[Changes, ...]:
     if source.id != target.id:
-        return (_gone(transaction, source, [row[:3] for row in rows], old),
+        return (gone(transaction, source, [row[:3] for row in rows], old),
                 _arrived(transaction, target, rows, new))
-    _bury(transaction, source.id, old)
+    bury(transaction, source.id, old)
     transaction.log(source.id, [*old, *new])
     transaction.touch(source.id, Tally(), new=len(new))
     codes = array("Q", [row[1] for row in rows])
@@ -87,18 +87,19 @@ def expunge(transaction: Transaction, mailbox: int, uids: NumSet | None) -> Writ
     if not rows:
         return Written(transaction.counters.modseq)
     old = array("I", [row[0] for row in rows])
-    return Written(transaction.modseq, (_gone(transaction, source, rows, old),))
+    return Written(transaction.modseq, (gone(transaction, source, rows, old),))
 
 
-def _gone(transaction: Transaction, source: Mailbox, rows: list[tuple[int, int, int]],
-          old: array[int]) -> Changes:
-    _bury(transaction, source.id, old)
+def gone(transaction: Transaction, source: Mailbox, rows: list[tuple[int, int, int]],
+         old: array[int]) -> Changes:
+    """Expunge messages, given as (uid, flag code, size); ``old`` is their UIDs."""
+    bury(transaction, source.id, old)
     transaction.log(source.id, old)
     transaction.touch(source.id, Tally().count([row[1:] for row in rows], -1))
     return transaction.changed(source, array("I"), array("Q"), old)
 
 
-def _bury(transaction: Transaction, mailbox: int, uids: array[int]) -> None:
+def bury(transaction: Transaction, mailbox: int, uids: array[int]) -> None:
     """Make tombstones of live messages."""
     solid = uids[-1] - uids[0] == len(uids) - 1
     clause, bindings = ("uid BETWEEN ? AND ?", (uids[0], uids[-1])) if solid else among(uids)
