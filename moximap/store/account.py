@@ -22,6 +22,7 @@ from moximap.store.flags import Flags, FlagTable
 from moximap.store.interfaces import Column, IAccount, ISpool, NewMessage
 from moximap.store.presence import Presence
 from moximap.store.readers import Readers
+from moximap.store.restoring import Restorer
 from moximap.store.transaction import Counters, Transaction, present
 from moximap.store.writer import Writer
 from moximap.values import (Appended, Changes, Copied, Created, Listing, Mailbox, NumSet, Opened,
@@ -172,6 +173,29 @@ class Account:
     def check(self) -> Iterator[str]:
         with database.translated():
             yield from checking.check(self._connect_reader, self._home)
+
+    def repair(self) -> Iterator[str]:
+        with database.translated():
+            yield from repairing.repair(self._readers, self._writer, self._files, self._home,
+                                        self._connect_writer)
+
+    @property
+    def home(self) -> Path:
+        """The directory of the account's files."""
+        return self._home
+
+    def size(self) -> int:
+        """Octets of the database, more or less."""
+        return self._path.stat().st_size
+
+    def back_up(self, target: Path, progress: Progress) -> None:
+        """Copy the database into a file; until this opening is closed the files that it names stay."""
+        with self._readers.snapshot() as snapshot:
+            backup.copy_database(snapshot.connection, target, progress)
+
+    def restorer(self, progress: Progress) -> Restorer:
+        """What adds messages of a backup to this account."""
+        return Restorer(self._readers, self._writer, self._files, progress)
 
     def redigest(self, limit: int) -> int:
         return digesting.redigest(self._readers, self._writer, self._files, limit)

@@ -12,11 +12,11 @@ from moximap.store.contents import DIGEST_COLUMNS, Prepared
 from moximap.store.transaction import Tally, Transaction
 from moximap.values import Appended, Changes, Mailbox, NumSet
 
-_CONTENT: Final = ("INSERT INTO content (id, size, header_size, sha256, file, head, body)"
+CONTENT: Final = ("INSERT INTO content (id, size, header_size, sha256, file, head, body)"
                    " VALUES (?, ?, ?, ?, ?, ?, ?)")
-_DIGEST: Final = (f"INSERT INTO digest (content, {', '.join(DIGEST_COLUMNS)})"
+DIGEST: Final = (f"INSERT INTO digest (content, {', '.join(DIGEST_COLUMNS)})"
                   f" VALUES (?{', ?' * len(DIGEST_COLUMNS)})")
-_MESSAGE: Final = ("INSERT INTO message (mailbox, uid, modseq, createseq, flags, date, zone, saved,"
+MESSAGE: Final = ("INSERT INTO message (mailbox, uid, modseq, createseq, flags, date, zone, saved,"
                    " size, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
 
 
@@ -43,12 +43,12 @@ def insert(transaction: Transaction, mailbox: Mailbox,
     codes = array("Q", [interned[message.flags] for message in messages])
     contents = [transaction.next_content() for _ in messages]
     modseq, now = transaction.modseq, int(time())
-    transaction.executemany(_CONTENT, [
+    transaction.executemany(CONTENT, [
         (content, m.size, m.header_size, m.sha256, m.file, m.head, m.body)
         for content, m in zip(contents, messages, strict=True)])
-    transaction.executemany(_DIGEST, [
+    transaction.executemany(DIGEST, [
         (content, *m.digest) for content, m in zip(contents, messages, strict=True)])
-    transaction.executemany(_MESSAGE, [
+    transaction.executemany(MESSAGE, [
         (mailbox.id, uid, modseq, modseq, code, m.date.seconds, m.date.zone, now, m.size, content)
         for uid, code, content, m in zip(uids, codes, contents, messages, strict=True)])
     return uids, codes

@@ -6,6 +6,7 @@ Each rule is a statement that finds what breaks it, and a text; nothing found is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from hashlib import file_digest, sha256
 from pathlib import Path
 from time import sleep
@@ -17,8 +18,10 @@ from moximap.store.database import every, one
 from moximap.store.erasing import orphans
 from moximap.values import DELETED, SEEN, SYSTEM_BITS
 
-_COUNTED: Final = f"""
-    SELECT b.name, b.id FROM mailbox b LEFT JOIN (
+#: Mailboxes with wrong counters, and what they should be.
+COUNTED: Final = f"""
+    SELECT b.name, b.id, ifnull(m.messages, 0), ifnull(m.unseen, 0), ifnull(m.deleted, 0),
+        ifnull(m.size, 0), ifnull(m.deleted_size, 0) FROM mailbox b LEFT JOIN (
         SELECT mailbox, count(*) AS messages, sum(flags & {SEEN} = 0) AS unseen,
             sum(flags & {DELETED} <> 0) AS deleted, sum(size) AS size,
             sum(iif(flags & {DELETED}, size, 0)) AS deleted_size
@@ -33,9 +36,12 @@ _NEXT_CONTENT: Final = ("SELECT id, size, header_size, sha256, file, CAST(head A
 #: Seconds in which files go whose rows were erased.
 ERASING: Final = 0.5
 
+#: What the name of a mailbox begins with that is being restored: nobody sees it, and none can be named so.
+STAGED: Final = "\x1f"
+
 #: Text of a problem, with places for the columns of the statement that finds it.
 RULES: Final[tuple[tuple[str, str], ...]] = (
-    ("mailbox {0} (id {1}) has wrong counters", _COUNTED),
+    ("mailbox {0} (id {1}) has wrong counters", COUNTED),
     ("mailbox {0} has a modseq above the account's",
      "SELECT name FROM mailbox WHERE modseq > (SELECT modseq FROM account)"),
     ("mailbox {0} has a modseq below 1 or below its createseq",
@@ -54,7 +60,9 @@ RULES: Final[tuple[tuple[str, str], ...]] = (
      "SELECT mailbox, uid FROM message WHERE mailbox NOT IN (SELECT id FROM mailbox)"),
     ("message {1} in the removed mailbox {0} is not expunged",
      "SELECT b.name, m.uid FROM mailbox b JOIN message m ON m.mailbox = b.id"
-     " WHERE b.removed AND NOT m.expunged"),
+     f" WHERE b.removed AND NOT m.expunged AND b.name NOT GLOB '{STAGED}*'"),
+    ("{1} messages are being restored to {0}, or that was cut off",
+     f"SELECT ltrim(name, '{STAGED}'), messages FROM mailbox WHERE name GLOB '{STAGED}*' AND messages"),
     ("the change of message {1} in mailbox {0} is not in the log",
      "SELECT b.name, m.uid FROM mailbox b JOIN message m ON m.mailbox = b.id"
      " WHERE m.modseq > b.logfloor AND NOT EXISTS (SELECT 1 FROM log l WHERE l.mailbox = m.mailbox"
@@ -62,6 +70,11 @@ RULES: Final[tuple[tuple[str, str], ...]] = (
     ("the log of mailbox {0} has overlapping runs at modseq {1}",
      "SELECT mailbox, modseq FROM (SELECT mailbox, modseq, lo, lag(hi, 1, 0) OVER"
      " (PARTITION BY mailbox, modseq ORDER BY lo) AS before FROM log) WHERE lo <= before"),
+    ("the log has modseq {1} of mailbox {0}, which is not there or older",
+     "SELECT l.mailbox, max(l.modseq) FROM log l LEFT JOIN mailbox b ON b.id = l.mailbox"
+     " GROUP BY l.mailbox HAVING max(l.modseq) > ifnull(b.modseq, 0)"),
+    ("the subscription of {0} has a modseq above the account's",
+     "SELECT name FROM subscription WHERE modseq > (SELECT modseq FROM account)"),
     ("mailbox {0} has no parent, or a wrong one",
      "SELECT c.name FROM mailbox c LEFT JOIN mailbox p ON p.id = c.parent WHERE NOT c.removed AND"
      " iif(c.parent IS NULL, instr(c.name, '/'), p.removed IS NOT 0 OR p.name || '/' <> substr(c.name,"
@@ -85,6 +98,8 @@ RULES: Final[tuple[tuple[str, str], ...]] = (
      "SELECT id FROM content WHERE id > (SELECT contents FROM account)"),
     ("content {0} has no digest",
      "SELECT id FROM content WHERE id NOT IN (SELECT content FROM digest)"),
+    ("content {0} has a digest older than any should be",
+     "SELECT content FROM digest WHERE version < (SELECT digests FROM account)"),
     ("the digest of content {0} is of none",
      "SELECT content FROM digest WHERE content NOT IN (SELECT id FROM content)"),
     ("keyword set {0} has a number that was not given out",
@@ -94,24 +109,42 @@ RULES: Final[tuple[tuple[str, str], ...]] = (
 
 def check(connect: Callable[[], apsw.Connection], home: Path) -> Iterator[str]:
     """Problems of an account, in words; each look is one snapshot, so others may go on writing."""
-    connection = connect()
     try:
-        try:
-            for text, in every(connection.execute, "PRAGMA integrity_check"):
-                if text != "ok":
-                    yield f"the database is damaged: {text}"
+        with closing(connect()) as connection:
+            yield from torn(connection)
             connection.execute("BEGIN")
             yield from _broken_rules(connection)
             yield from _broken_uses(connection)
+            yield from _broken_keywords(connection)
             connection.execute("COMMIT")
             yield from _broken_contents(connection, home)
-        except apsw.CorruptError as error:
-            yield f"the database is damaged: {error}"
-            return
-        for path in _left_over(connect, home):
+        for path in orphans(home, connect):
             yield f"file {path.relative_to(home)} belongs to no message"
-    finally:
-        connection.close()
+    except apsw.CorruptError as error:
+        yield f"the database is damaged: {error}"
+
+
+def check_copy(connect: Callable[[], apsw.Connection], home: Path, whole: bool) -> Iterator[str]:
+    """Problems of a copy that nobody writes; unless ``whole`` its messages are counted and not read."""
+    try:
+        with closing(connect()) as connection:
+            yield from torn(connection, "integrity_check" if whole else "quick_check")
+            yield from _broken_rules(connection)
+            yield from _broken_uses(connection)
+            yield from _broken_keywords(connection)
+            if whole:
+                yield from _broken_contents(connection, home)
+            else:
+                yield from _missing_files(connection, home)
+    except apsw.CorruptError as error:
+        yield f"the database is damaged: {error}"
+
+
+def torn(connection: apsw.Connection, how: str = "integrity_check") -> Iterator[str]:
+    """What SQLite itself finds wrong with a database."""
+    for text, in every(connection.execute, f"PRAGMA {how}"):
+        if text != "ok":
+            yield f"the database is damaged: {text}"
 
 
 def _broken_rules(connection: apsw.Connection) -> Iterator[str]:
@@ -136,6 +169,25 @@ def _left_over(connect: Callable[[], apsw.Connection], home: Path) -> list[Path]
         sleep(ERASING)
         found = [path for path in orphans(home, connect) if path in found]
     return found
+
+
+def _broken_keywords(connection: apsw.Connection) -> Iterator[str]:
+    known = {name for name, in connection.execute("SELECT name FROM keyword")}
+    for number, names in connection.execute("SELECT id, names FROM keywordset ORDER BY id"):
+        for name in names.split(" "):
+            if name not in known:
+                yield f"keyword {name} of keyword set {number} is not known"
+
+
+def _missing_files(connection: apsw.Connection, home: Path) -> Iterator[str]:
+    for id, size, file in connection.execute("SELECT id, size, file FROM content WHERE file IS NOT NULL"):
+        try:
+            found = (home / "large" / file).stat().st_size
+        except OSError:
+            yield f"content {id} lacks its file {file}"
+        else:
+            if found != size:
+                yield f"content {id} has another size than its row says"
 
 
 def _broken_contents(connection: apsw.Connection, home: Path) -> Iterator[str]:

@@ -167,6 +167,11 @@ class Files:
             if message.file is not None:
                 (self._home / "large" / message.file).unlink(missing_ok=True)
 
+    def forget(self, file: str | None) -> None:
+        """Remove a large message's file, if there is one, that no row names any more."""
+        if file is not None:
+            (self._home / "large" / file).unlink(missing_ok=True)
+
     def _prepare(self, message: NewMessage, date: InternalDate) -> Prepared:
         flags = Flags.of(message.flags)
         content = message.content

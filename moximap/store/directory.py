@@ -17,7 +17,7 @@ import apsw
 from zope.interface import implementer
 
 from moximap.store import account as mail
-from moximap.store import database
+from moximap.store import backup, checking_directory, database
 from moximap.store.checkpointing import Checkpointer
 from moximap.store.database import every, one
 from moximap.store.errors import AccountExists, Cannot, NoSuchAccount, Unavailable
@@ -72,7 +72,23 @@ class Directory:
                                (name, name.casefold(), time()))
             row = _row(connection, name)
             _write_verifiers(connection, row[0], verifiers)
-            self._make(home)
+            draft = self._accounts / f".new-{secrets.token_hex(8)}"
+            draft.mkdir(mode=0o700)
+            mail.create(draft)
+            self._put(draft, home)
+            return _record(connection, row)
+
+    def adopt(self, record: AccountRecord, draft: Path) -> AccountRecord:
+        """Add an account whose files are ready, in a directory on the same disk; AccountExists, Cannot."""
+        name = clean_name(record.name)
+        with self._write() as connection:
+            if _exists(connection, name):
+                raise AccountExists("an account of that name exists already")
+            connection.execute("INSERT INTO account (name, folded, created, disabled) VALUES (?, ?, ?, ?)",
+                               (name, name.casefold(), record.created, record.disabled))
+            row = _row(connection, name)
+            _write_verifiers(connection, row[0], record.verifiers)
+            self._put(draft, self._home(name))
             return _record(connection, row)
 
     def set_verifiers(self, name: str, verifiers: Sequence[Verifier]) -> None:
@@ -99,17 +115,31 @@ class Directory:
             raise Unavailable("the account's database is missing")
         return mail.Account(home, record.name, self._checkpointer)
 
+    def check(self) -> Iterator[str]:
+        """What is wrong with the directory, in words; what is wrong inside an account it does not see."""
+        with self._write() as connection:
+            problems = list(checking_directory.check(connection, self._accounts, self._home))
+        yield from problems
+
+    def repair(self) -> Iterator[str]:
+        """Mend what can be mended without guessing; what was done, in words."""
+        with self._write() as connection:
+            done = list(checking_directory.repair(connection))
+        yield from done
+
+    def back_up(self, target: Path) -> None:
+        """Copy the database into a file."""
+        with self._read() as connection:
+            backup.copy_database(connection, target)
+
     def _home(self, name: str) -> Path:
         return self._accounts / directory_name(name)
 
-    def _make(self, home: Path) -> None:
+    def _put(self, draft: Path, home: Path) -> None:
         """Under the directory's write lock, so nobody else makes or removes the same."""
-        draft = self._accounts / f".new-{secrets.token_hex(8)}"
-        draft.mkdir(mode=0o700)
-        mail.create(draft)
         if home.exists():
             # It has no row: an addition that was cut off, or somebody's mail.  Who knows?
-            home.rename(self._accounts / f".lost-{home.name}-{secrets.token_hex(8)}")
+            home.rename(self._accounts / f"{checking_directory.LOST}{home.name}-{secrets.token_hex(8)}")
         draft.rename(home)
         database.sync_directory(self._accounts)
 
@@ -165,6 +195,11 @@ def directory_name(name: str) -> str:
     """The name of an account's directory: the same for names that are the same without case."""
     quoted = quote(name.casefold(), safe="@+").replace("~", "%7E")
     return "%2E" + quoted[1:] if quoted.startswith(".") else quoted
+
+
+def record(connection: apsw.Connection, name: str) -> AccountRecord:
+    """An account as a directory's database has it; NoSuchAccount."""
+    return _record(connection, _row(connection, name))
 
 
 def _row(connection: apsw.Connection, name: str) -> tuple[int, str, float, str | None]:

@@ -51,6 +51,14 @@ def erase(writer: Writer, large: Path, floor: int) -> int:
     return erased
 
 
+def erase_all(transaction: Transaction) -> None:
+    """Erase contents of all expunged messages of a copy; their files are no part of it."""
+    transaction.execute("UPDATE message SET content = NULL WHERE expunged AND content IS NOT NULL")
+    for content, in every(transaction.execute, "SELECT id FROM content WHERE id NOT IN"
+                          " (SELECT content FROM message WHERE content IS NOT NULL)"):
+        _forget(transaction, content)
+
+
 def _erase_some(transaction: Transaction, floor: int) -> tuple[int, int, list[str]]:
     """Rows that let go of their contents, contents that went, and their files."""
     rows = every(transaction.execute,

@@ -203,6 +203,9 @@ class IAccount(Interface):
     def check() -> Iterator[str]:
         """What is wrong with the account, in words; nothing if it is whole.  Others may go on writing."""
 
+    def repair() -> Iterator[str]:
+        """Mend what can be mended without guessing, while others go on; what was done, in words."""
+
 
 @attrs.frozen
 class Verifier:

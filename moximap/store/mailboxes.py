@@ -49,17 +49,31 @@ def delete(transaction: Transaction, name: str) -> Written:
         raise Cannot("INBOX is not deleted")
     if _below(transaction, mailbox.name):
         raise HasChildren("the mailbox has children")
-    live = "mailbox = ? AND NOT expunged"
-    uids = array("I", [uid for uid, in transaction.execute(
-        f"SELECT uid FROM message WHERE {live} ORDER BY uid", (mailbox.id,))])
-    transaction.execute(f"UPDATE message SET expunged = 1, modseq = ? WHERE {live}",
-                        (transaction.modseq, mailbox.id))
-    transaction.log(mailbox.id, uids)
-    transaction.execute(
-        "UPDATE mailbox SET removed = 1, modseq = ?, uses = '', messages = 0, unseen = 0,"
-        " deleted = 0, size = 0, deleted_size = 0 WHERE id = ?", (transaction.modseq, mailbox.id))
+    uids = remove(transaction, mailbox.id)
     gone = transaction.changed(mailbox, array("I"), array("Q"), uids)
     return Written(transaction.modseq, (gone,) if uids else ())
+
+
+def remove(transaction: Transaction, mailbox: int) -> array[int]:
+    """Remove a mailbox, whatever it is; the messages that went with it."""
+    uids = empty(transaction, mailbox)
+    transaction.execute("UPDATE mailbox SET removed = 1, uses = '', modseq = ? WHERE id = ?",
+                        (transaction.modseq, mailbox))
+    return uids
+
+
+def empty(transaction: Transaction, mailbox: int) -> array[int]:
+    """Expunge all messages of a mailbox."""
+    live = "mailbox = ? AND NOT expunged"
+    uids = array("I", [uid for uid, in transaction.execute(
+        f"SELECT uid FROM message WHERE {live} ORDER BY uid", (mailbox,))])
+    transaction.execute(f"UPDATE message SET expunged = 1, modseq = ? WHERE {live}",
+                        (transaction.modseq, mailbox))
+    transaction.log(mailbox, uids)
+    transaction.execute(
+        "UPDATE mailbox SET modseq = ?, messages = 0, unseen = 0, deleted = 0, size = 0,"
+        " deleted_size = 0 WHERE id = ?", (transaction.modseq, mailbox))
+    return uids
 
 
 def rename(transaction: Transaction, old: str, new: str) -> Created:

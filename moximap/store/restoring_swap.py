@@ -1,0 +1,64 @@
+"""New mailboxes for old, in one transaction: how a whole account is restored while it is in use.
+
+Mailboxes that are being filled are rows that are marked as removed, so that no session sees them, and
+have a name that no mailbox can have, so that the check and its repair know them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import attrs
+
+from moximap.store import mailboxes
+from moximap.store.checking import STAGED
+from moximap.store.database import every, one
+from moximap.store.errors import Unavailable
+from moximap.store.transaction import Transaction
+from moximap.values import Mailbox
+
+
+@attrs.frozen
+class Staged:
+    """A mailbox that waits, whose it is to be, and how many messages it should have."""
+
+    id: int
+    saved: Mailbox
+    messages: int
+
+
+def stage(transaction: Transaction, saved: Mailbox) -> int:
+    """Make a mailbox that nobody sees; its id."""
+    return int(one(
+        transaction.execute, "INSERT INTO mailbox (name, uidvalidity, modseq, createseq, removed)"
+        " VALUES (?, ?, ?, ?, 1) RETURNING id",
+        (STAGED + saved.name, transaction.next_uidvalidity(), transaction.modseq,
+         transaction.modseq))[0])
+
+
+def swap(transaction: Transaction, staged: Sequence[Staged], subscribed: Iterable[str]) -> None:
+    """Remove all mailboxes that there are, and show the staged ones; subscribe what was subscribed."""
+    for id, in every(transaction.execute, "SELECT id FROM mailbox WHERE NOT removed"):
+        mailboxes.remove(transaction, id)
+    ids: dict[str, int] = {}
+    for box in sorted(staged, key=lambda box: box.saved.name):        # parents first
+        _show(transaction, box, ids.get(box.saved.name.rpartition("/")[0]))
+        ids[box.saved.name] = box.id
+    transaction.execute("DELETE FROM subscription")
+    transaction.executemany("INSERT INTO subscription (name, modseq) VALUES (?, ?)",
+                            [(name, transaction.modseq) for name in subscribed])
+
+
+def _show(transaction: Transaction, box: Staged, parent: int | None) -> None:
+    found, = one(transaction.execute, "SELECT messages FROM mailbox WHERE id = ?", (box.id,))
+    if found != box.messages:
+        raise Unavailable("somebody cleaned up what was being restored: try again")
+    transaction.execute(
+        "UPDATE mailbox SET name = ?, parent = ?, uses = ?, modseq = ?, removed = 0 WHERE id = ?",
+        (box.saved.name, parent, " ".join(box.saved.uses), transaction.modseq, box.id))
+
+
+def give_up(transaction: Transaction) -> None:
+    """Expunge what was staged."""
+    for id, in every(transaction.execute, f"SELECT id FROM mailbox WHERE name GLOB '{STAGED}*' AND messages"):
+        mailboxes.empty(transaction, id)
