@@ -13,8 +13,9 @@ import apsw
 from zope.interface import implementer
 
 from moximap.mail import digest
-from moximap.store import (appending, checking, database, digesting, erasing, fetching, mailboxes,
-                           names, replacing, searching, storing, transfer)
+from moximap.store import (appending, backup, checking, database, digesting, erasing, fetching,
+                           mailboxes, names, repairing, replacing, searching, storing, transfer)
+from moximap.store.backup import Progress
 from moximap.store.checkpointing import Checkpointer
 from moximap.store.checks import Message
 from moximap.store.contents import Files, Prepared
