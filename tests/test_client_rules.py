@@ -1,4 +1,4 @@
-"""What real clients trip over: the rules of the second list of the contract that no other file tests."""
+"""What real clients trip over: the entries of docs/contract.md that no other file tests."""
 
 from __future__ import annotations
 

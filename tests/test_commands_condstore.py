@@ -1,4 +1,4 @@
-"""CONDSTORE and QRESYNC (RFC 7162), by the contract's rules 36, 53, 54, 95, 96 and clients 8, 9, 10."""
+"""CONDSTORE and QRESYNC (RFC 7162), rules 36, 53, 54, 95, 96 and clients 8, 9, 10 of docs/contract.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dialect: one module is one extension, and nothing else has to be touched for it (DESIGN, idea 3)."""
+"""The dialect: one module is one extension, and nothing else has to be touched for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One connection: lines, literals, timeouts, back-pressure and limits (CONTRACT 1.12, clients 22, 26, 29, 31)."""
+"""One connection: lines, literals, timeouts, back-pressure and limits (docs/contract.md, clients 22, 25, 26, 29, 31)."""
 
 from __future__ import annotations
 
