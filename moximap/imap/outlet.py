@@ -31,6 +31,10 @@ class Outlet:
         self._transport = transport
         transport.registerProducer(self, True)
 
+    def divert(self, layer: IConsumer) -> None:
+        """Write to a layer before the transport, which goes on saying when it is full."""
+        self._transport = layer
+
     def detach(self) -> None:
         """A registered producer would keep a TLS connection open for ever."""
         if self._transport is not None:

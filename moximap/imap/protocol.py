@@ -24,7 +24,7 @@ from moximap.imap.framing import Announced, Framer, Part
 from moximap.imap.outlet import Outlet
 from moximap.imap.patience import Patience
 from moximap.imap.receiving import Nowhere, Receiver, discard, judge
-from moximap.imap.session import Gone, Session
+from moximap.imap.session import Gone, ILayer, MakeLayer, Session
 from moximap.imap.site import Site
 from moximap.imap.trace import Trace
 
@@ -46,7 +46,7 @@ class IMAPProtocol(LineReceiver):
     def __init__(self, site: Site, implicit_tls: bool) -> None:
         self.MAX_LENGTH = site.limits.line
         self.site = site
-        self.tls = False
+        self.tls = self.layered = False
         self.peer_key: str | None = None
         self._implicit_tls = implicit_tls
         self._framer = Framer()
@@ -56,6 +56,8 @@ class IMAPProtocol(LineReceiver):
         self._running = False
         self._stopped_reading = False
         self._line: Deferred[bytes] | None = None
+        self._layer: ILayer | None = None
+        self._layer_next: MakeLayer | None = None
         self._trace: Trace | None = None
         self._outlet = Outlet(site.reactor, lambda: self._patience.blocked())
         self.write = self._outlet.write
@@ -105,6 +107,8 @@ class IMAPProtocol(LineReceiver):
         line, self._line = self._line, None
         if line is not None:
             line.errback(Gone())
+        if self._layer is not None:
+            self._layer.lost()
         self._outlet.lost()
         if not self._running:
             self.session.end()
@@ -128,8 +132,16 @@ class IMAPProtocol(LineReceiver):
     def dataReceived(self, data: bytes) -> None:
         if self._closing:
             return                                 # nothing that comes now is of use
-        if data:
-            self._patience.heard()
+        self._patience.heard()
+        if self._layer is not None:
+            self._layer.received(data)
+        else:
+            self.take(data)
+
+    def take(self, data: bytes) -> None:
+        """Octets that came, or none: parse what there is."""
+        if self._closing:
+            return
         super().dataReceived(data)  # type: ignore[no-untyped-call]
         if self.paused and not (self._stopped_reading or self._closing) and len(self._buffer) > BACKLOG:
             self._stopped_reading = True
@@ -185,7 +197,7 @@ class IMAPProtocol(LineReceiver):
         if was_held:
             self._resume(rest)
         else:
-            self.setLineMode(rest)  # type: ignore[no-untyped-call]
+            self.take(rest)
 
     # pausing and going on
 
@@ -202,7 +214,7 @@ class IMAPProtocol(LineReceiver):
             self.transport.resumeProducing()
         if data:
             self._buffer = data + self._buffer
-        self.dataReceived(b"")
+        self.take(b"")
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         Deferred.fromCoroutine(coroutine).addErrback(self._broken)
@@ -283,6 +295,8 @@ class IMAPProtocol(LineReceiver):
         elif not self._lost:
             if self._tls_next:
                 self._start_tls()
+            if self._layer_next is not None:
+                self._start_layer(self._layer_next)
             self._resume()
 
     async def _answer(self, parts: list[Part], refused: Refusal | None) -> None:
@@ -313,6 +327,14 @@ class IMAPProtocol(LineReceiver):
         self._outlet.detach()
         self.transport.startTLS(self.site.tls)
         self._outlet.attach(self.transport)
+
+    def _start_layer(self, make: MakeLayer) -> None:
+        """Whatever came behind the command went through the client's layer already."""
+        self._layer_next, self.layered = None, True
+        came, self._buffer = self._buffer, b""
+        self.transport = self._layer = make(self.transport, self)
+        self._outlet.divert(self.transport)
+        self._layer.received(came)
 
     def _finish(self) -> None:
         """Close, once what was written is sent."""
@@ -347,6 +369,9 @@ class IMAPProtocol(LineReceiver):
 
     def start_tls(self) -> None:
         self._tls_next = True
+
+    def add_layer(self, make: MakeLayer) -> None:
+        self._layer_next = make
 
     def close(self) -> None:
         self._closing = True

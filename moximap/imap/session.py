@@ -25,11 +25,38 @@ class Gone(Exception):
     """The connection is gone; what was being done for it ends here."""
 
 
+class IAbove(Protocol):
+    """What a layer speaks to."""
+
+    def take(self, data: bytes) -> None:
+        """Octets as the client meant them."""
+
+    def dismiss(self, text: str) -> None:
+        """End the connection."""
+
+
+class ILayer(Protocol):
+    """Stands before a transport, and turns what goes out and comes in into something else.
+
+    It is used as the transport is; ``received`` takes what that delivers, ``lost`` that it is gone.
+    """
+
+    def received(self, data: bytes) -> None: ...
+
+    def write(self, data: bytes) -> None: ...
+
+    def lost(self) -> None: ...
+
+
+MakeLayer = Callable[[Any, IAbove], ILayer]
+
+
 class IOutlet(Protocol):
     """Where a session's bytes go, and where the lines inside a command come from."""
 
     tls: bool
     peer_key: str | None
+    layered: bool                 # a layer was added
 
     def write(self, data: bytes) -> None:
         """Queue bytes for the client."""
@@ -45,6 +72,9 @@ class IOutlet(Protocol):
 
     def start_tls(self) -> None:
         """After the tagged line of the running command: TLS."""
+
+    def add_layer(self, make: MakeLayer) -> None:
+        """After the tagged line of the running command: put a layer between protocol and transport."""
 
     def close(self) -> None:
         """After the tagged line of the running command: close the connection."""

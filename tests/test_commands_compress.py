@@ -1,0 +1,418 @@
+"""COMPRESS=DEFLATE (RFC 4978), and the layer that does it."""
+
+from __future__ import annotations
+
+import zlib
+
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.trial.unittest import SynchronousTestCase
+
+from moximap.imap.protocol import BACKLOG
+from moximap.imap.site import Limits
+from moximap.net.deflate import PIECE, Deflate
+from tests import test_commands_idle, test_commands_messages
+from tests.dialogue import Client, DialogueCase
+
+FLUSHES = {"partial": zlib.Z_PARTIAL_FLUSH, "sync": zlib.Z_SYNC_FLUSH, "full": zlib.Z_FULL_FLUSH,
+           "block": zlib.Z_BLOCK}
+
+
+class DeflatedClient(Client):
+    """A client that deflates all that it says once it has begun to, flushed in one of zlib's ways."""
+
+    flush = zlib.Z_SYNC_FLUSH
+    begun = False
+    clock: Clock
+
+    def begin(self) -> None:
+        self.deflater = zlib.compressobj(wbits=-15)
+        self.inflater = zlib.decompressobj(-15)
+        self.begun = True
+
+    def raw(self, data: bytes) -> bytes:
+        return self.deflater.compress(data) + self.deflater.flush(self.flush)
+
+    def send(self, data: bytes) -> None:
+        super().send(self.raw(data) if self.begun else data)
+
+    def received(self) -> bytes:
+        if self.begun and self.protocol.transport._flush is not None:
+            self.clock.advance(0)
+        got = super().received()
+        return self.inflater.decompress(got) if self.begun else got
+
+    def compress(self) -> None:
+        self.send(b"z COMPRESS DEFLATE\r\n")
+        assert self.received() == b"z OK DEFLATE active\r\n"
+        self.begin()
+
+
+class CompressCase(DialogueCase):
+    """``client`` is one that compresses from its first command on, unless ``late``."""
+
+    late = False
+    flush = zlib.Z_SYNC_FLUSH
+
+    def client(self, number: str = "", login: str | None = "ada") -> DeflatedClient:
+        if number not in self.clients:
+            client = DeflatedClient(self.factory, self.byte_by_byte)
+            client.flush, client.clock = self.flush, self.clock
+            self.clients[number] = client
+            self.addCleanup(client.lose)
+            if login is not None:
+                client.login(login)
+                if not self.late:
+                    client.compress()
+        found = self.clients[number]
+        assert isinstance(found, DeflatedClient)
+        return found
+
+
+class NegotiationTests(CompressCase):
+    late = True
+
+    def test_compress_and_no_second_time(self) -> None:
+        """The examples of RFC 4978 section 3; CONTRACT 68."""
+        self.dialogue("""
+            C: c compress deflate
+            S: c OK DEFLATE active
+        """)
+        self.client().begin()
+        self.dialogue("""
+            C: d NOOP
+            S: d OK NOOP completed
+            C: e COMPRESS DEFLATE
+            S: e NO [COMPRESSIONACTIVE] {*}
+            C: f NOOP
+            S: f OK NOOP completed
+        """)
+
+    def test_unknown_algorithms_and_none(self) -> None:
+        """CONTRACT 68: what is refused changes nothing."""
+        self.dialogue("""
+            C: a COMPRESS LZ77
+            S: a NO {*}
+            C: b COMPRESS
+            S: b BAD {*}
+            C: c COMPRESS DEFLATE 9
+            S: c BAD {*}
+            C: d COMPRESS "DEFLATE"
+            S: d BAD {*}
+            C: e NOOP
+            S: e OK NOOP completed
+        """)
+
+    def test_login_comes_first(self) -> None:
+        self.dialogue("""
+            S: * OK {*}
+            C: a COMPRESS DEFLATE
+            S: a BAD log in first
+        """, login=None)
+
+    def test_announced_after_login_and_until_it_is_active(self) -> None:
+        """CONTRACT 35: announced, since a partial flush is read at once."""
+        client = self.client("1", login=None)
+        self.assertNotIn(b"COMPRESS", client.received())
+        client.login("ada")
+        client.send(b"a CAPABILITY\r\n")
+        self.assertIn(b" COMPRESS=DEFLATE ", client.received())
+        client.compress()
+        client.send(b"b CAPABILITY\r\n")
+        self.clock.advance(0)
+        answer = client.received()
+        self.assertIn(b"b OK", answer)
+        self.assertNotIn(b"COMPRESS", answer)
+
+    def test_commands_that_come_behind_it_are_compressed(self) -> None:
+        client = self.client()
+        deflater = zlib.compressobj(wbits=-15)
+        behind = deflater.compress(b"a NOOP\r\nb NOOP\r\n") + deflater.flush(zlib.Z_SYNC_FLUSH)
+        client.send(b"z COMPRESS DEFLATE\r\n" + behind)
+        self.clock.advance(0)
+        plain, _, rest = client.received().partition(b"\r\n")
+        self.assertEqual(plain, b"z OK DEFLATE active")
+        self.assertEqual(zlib.decompressobj(-15).decompress(rest),
+                         b"a OK NOOP completed\r\nb OK NOOP completed\r\n")
+
+    def test_plain_commands_behind_it_make_no_sense(self) -> None:
+        client = self.client()
+        client.send(b"z COMPRESS DEFLATE\r\na NOOP\r\n")
+        self.clock.advance(0)
+        rest = client.received().partition(b"\r\n")[2]
+        self.assertTrue(zlib.decompress(rest, -15).startswith(b"* BYE "))
+        self.assertTrue(client.transport.disconnecting)
+
+
+class NegotiationByteByByteTests(NegotiationTests):
+    byte_by_byte = True
+
+
+class StreamTests(CompressCase):
+    """What comes in, however it was flushed and cut."""
+
+    def test_each_command_is_read_at_once(self) -> None:
+        """CONTRACT 69: a partial flush, without a block's end that zlib would have to wait for."""
+        for name, self.flush in FLUSHES.items():
+            self.dialogue(f"""
+                C{len(self.clients)}: a1 NOOP
+                S{len(self.clients)}: a1 OK NOOP completed
+            """)
+            number = str(len(self.clients) - 1)
+            for _ in range(3):
+                self.dialogue(f"""
+                    C{number}: {name} LIST "" INBOX
+                    S{number}: * LIST (\\HasNoChildren) "/" INBOX
+                    S{number}: {name} OK LIST completed
+                """)
+
+    def test_commands_in_one_piece(self) -> None:
+        self.client().send(b"a NOOP\r\nb NOOP\r\nc NOOP\r\n")
+        self.dialogue("S: a OK NOOP completed\nS: b OK NOOP completed\nS: c OK NOOP completed")
+
+    def test_literals(self) -> None:
+        self.dialogue("""
+            C: a CREATE {5}
+            S: + go ahead
+            C: box/a
+            S: * LIST (\\HasChildren \\Subscribed) "/" box
+            S: * LIST (\\HasNoChildren \\Subscribed) "/" box/a
+            S: a OK CREATE completed
+            C: b STATUS {5+}
+            C: box/a (MESSAGES)
+            S: * STATUS box/a (MESSAGES 0)
+            S: b OK STATUS completed
+        """)
+
+    def test_the_client_ends_its_stream(self) -> None:
+        """Client 12: no surprise where a stream ends, nor where it does not."""
+        client = self.client()
+        client.transport.clear()
+        end = client.deflater.compress(b"a NOOP\r\n") + client.deflater.flush(zlib.Z_FINISH)
+        client.protocol.dataReceived(end)
+        self.dialogue("S: a OK NOOP completed")
+        self.assertFalse(client.transport.disconnecting)
+        client.protocol.dataReceived(b"more")
+        self.assertTrue(client.transport.disconnecting)
+        self.assertTrue(client.received().startswith(b"* BYE "))
+
+    def test_what_is_not_deflated_ends_the_connection(self) -> None:
+        client = self.client()
+        client.protocol.dataReceived(b"a NOOP\r\n")
+        self.assertTrue(client.received().startswith(b"* BYE "))
+        self.assertTrue(client.transport.disconnecting)
+        client.protocol.dataReceived(b"b NOOP\r\n")
+        self.assertEqual(client.received(), b"")
+
+    def test_a_connection_that_is_cut_inside_a_block(self) -> None:
+        client = self.client()
+        data = client.raw(b"a APPEND INBOX {200+}\r\n" + b"x" * 100)
+        client.protocol.dataReceived(data[:-7])
+        client.lose()
+        self.clock.advance(1)
+        self.assertEqual(client.received(), b"")
+
+    def test_the_server_ends_its_stream(self) -> None:
+        """CONTRACT 72."""
+        client = self.client()
+        self.dialogue("""
+            C: a LOGOUT
+            S: * BYE {*}
+            S: a OK see you
+        """)
+        self.assertTrue(client.inflater.eof)
+        self.assertTrue(client.transport.disconnecting)
+
+    def test_a_server_that_stops_says_goodbye_in_it(self) -> None:
+        client = self.client()
+        self.site.say_goodbye()
+        self.assertTrue(client.received().startswith(b"* BYE [UNAVAILABLE] "))
+        self.assertTrue(client.inflater.eof)
+
+
+class StreamByteByByteTests(StreamTests):
+    byte_by_byte = True
+
+
+class BombTests(CompressCase):
+    """CONTRACT 71: a thousand octets for one, but only as they are wanted."""
+
+    limits = Limits(append=200_000_000)
+
+    def test_a_line_without_an_end(self) -> None:
+        client = self.client()
+        bomb = client.raw(b"a NOOP " + b"x" * 50_000_000)
+        client.protocol.dataReceived(bomb)
+        for _ in range(4):
+            self.assertLess(len(client.protocol._buffer), BACKLOG + 2 * PIECE)
+            self.clock.advance(0)
+        self.assertTrue(client.received().startswith(b"* BYE [TOOBIG] "))
+        self.assertTrue(client.transport.disconnecting)
+        self.assertEqual(self.clock.getDelayedCalls(), [
+            call for call in self.clock.getDelayedCalls() if call.getTime() > self.clock.seconds()])
+
+    def test_many_commands_while_one_runs(self) -> None:
+        """What the parser does not take is not made: input is paused, not heaped up."""
+        client = self.client()
+        client.send(b"a IDLE\r\n")
+        client.protocol.paused = True
+        client.protocol.dataReceived(client.raw(b"b NOOP\r\n" * 2_000_000))
+        for _ in range(10):
+            self.clock.advance(0)
+        self.assertEqual(client.transport.producerState, "paused")
+        self.assertLessEqual(len(client.protocol._buffer), BACKLOG + PIECE)
+
+    def test_what_was_paused_goes_on(self) -> None:
+        client = self.client()
+        client.protocol.paused = True
+        count = 3 * PIECE // 8
+        client.protocol.dataReceived(client.raw(b"b NOOP\r\n" * count))
+        self.clock.advance(0)
+        self.assertEqual(client.transport.producerState, "paused")
+        client.protocol._resume()
+        for _ in range(10):
+            self.clock.advance(0)
+        self.assertEqual(client.received(), b"b OK NOOP completed\r\n" * count)
+        self.assertEqual(client.transport.producerState, "producing")
+
+
+class OutputTests(CompressCase):
+    def test_one_flush_for_all_writes_of_a_turn(self) -> None:
+        client = self.client()
+        self.clock.advance(0)
+        client.received()
+        client.send(b"a NOOP\r\n" * 50)
+        self.assertEqual(client.transport.value(), b"")
+        self.clock.advance(0)
+        self.assertEqual(client.transport.value().count(b"\0\0\xff\xff"), 1)
+        self.assertEqual(client.received(), b"a OK NOOP completed\r\n" * 50)
+
+    def test_a_client_that_does_not_read_is_waited_for(self) -> None:
+        """Back-pressure is the transport's, behind the layer."""
+        self.fill(3)
+        client = self.client()
+        client.send(b"s SELECT INBOX\r\n")
+        self.clock.advance(0)
+        client.received()
+        client.transport.producer.pauseProducing()
+        client.send(b"a FETCH 1:3 BODY.PEEK[]\r\nb NOOP\r\n")
+        self.clock.advance(0)
+        self.assertNotIn(b"b OK", client.received())
+        client.transport.producer.resumeProducing()
+        self.clock.advance(0)
+        self.assertIn(b"b OK", client.received())
+
+    def test_a_client_that_never_reads_is_given_up(self) -> None:
+        client = self.client()
+        client.transport.producer.pauseProducing()
+        client.send(b"a NOOP\r\n")
+        self.clock.advance(self.limits.write_timeout + 1)
+        self.assertTrue(client.transport.aborted)
+
+    def test_it_is_small(self) -> None:
+        self.fill(500)
+        client = self.client()
+        client.send(b"s SELECT INBOX\r\na FETCH 1:* ALL\r\n")
+        self.clock.advance(0)
+        octets = len(client.transport.value())
+        self.assertLess(octets, len(client.received()) / 10)
+
+
+class CompressedMessagesTests(CompressCase, test_commands_messages.MessageTests):
+    """APPEND, FETCH and all that, through it."""
+
+
+class CompressedIdleTests(CompressCase, test_commands_idle.IdleTests):
+    """IDLE through it: what changes is flushed."""
+
+
+class Above:
+    """Collects what a layer gives."""
+
+    def __init__(self) -> None:
+        self.taken = b""
+        self.dismissed = 0
+        self.largest = 0
+
+    def take(self, data: bytes) -> None:
+        self.taken += data
+        self.largest = max(self.largest, len(data))
+
+    def dismiss(self, text: str) -> None:
+        self.dismissed += 1
+
+
+class LayerTests(SynchronousTestCase):
+    """moximap.net.deflate by itself."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.transport = StringTransport()
+        self.above = Above()
+        self.layer = Deflate(self.transport, self.above, self.clock)
+
+    def test_every_cut_of_a_stream(self) -> None:
+        deflater = zlib.compressobj(wbits=-15)
+        data = b"".join(deflater.compress(b"%d NOOP\r\n" % n) + deflater.flush(flush)
+                        for n in range(20) for flush in FLUSHES.values())
+        plain = zlib.decompressobj(-15).decompress(data)
+        for cut in range(len(data)):
+            self.setUp()
+            self.layer.received(data[:cut])
+            self.layer.received(data[cut:])
+            self.assertEqual(self.above.taken, plain)
+
+    def test_pieces_of_bounded_size_one_in_a_turn(self) -> None:
+        for size in (PIECE - 1, PIECE, PIECE + 1, 3 * PIECE):
+            self.setUp()
+            self.layer.received(zlib.compress(b"x" * size, wbits=-15))
+            self.assertLessEqual(len(self.above.taken), PIECE)
+            self.assertEqual(self.transport.producerState, "producing" if size < PIECE else "paused")
+            for _ in range(4):
+                self.clock.advance(0)
+            self.assertEqual(self.above.taken, b"x" * size)
+            self.assertEqual(self.above.largest, min(size, PIECE))
+            self.assertEqual(self.transport.producerState, "producing")
+            self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_a_piece_is_not_made_while_paused(self) -> None:
+        self.layer.pauseProducing()
+        self.layer.received(zlib.compress(b"x" * 10, wbits=-15))
+        self.clock.advance(1)
+        self.assertEqual(self.above.taken, b"")
+        self.layer.resumeProducing()
+        self.clock.advance(0)
+        self.assertEqual(self.above.taken, b"x" * 10)
+
+    def test_nothing_is_compressed_after_the_end(self) -> None:
+        """CONTRACT 70: the compressor is never called again, whatever comes."""
+        for end in (self.layer.lost, self.layer.loseConnection, self.layer.abortConnection):
+            self.setUp()
+            end = getattr(self.layer, end.__name__)
+            self.transport.abortConnection = lambda: None
+            self.layer.write(b"before")
+            end()
+            said = self.transport.value()
+            self.layer._deflater = self.layer._inflater = None
+            self.layer.write(b"after")
+            self.layer.received(b"after")
+            self.layer.pauseProducing()
+            self.layer.resumeProducing()
+            self.layer.loseConnection()
+            self.clock.advance(1)
+            self.assertEqual(self.transport.value(), said)
+            self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_incompressible_data_goes_through(self) -> None:
+        import random
+        data = random.Random(1).randbytes(300_000)
+        self.layer.write(data)
+        self.clock.advance(0)
+        self.assertEqual(zlib.decompressobj(-15).decompress(self.transport.value()), data)
+        self.layer.received(zlib.compress(data, wbits=-15))
+        for _ in range(9):
+            self.clock.advance(0)
+        self.assertEqual(self.above.taken, data)
+
+    def test_the_rest_is_the_transports(self) -> None:
+        self.assertEqual(self.layer.getPeer(), self.transport.getPeer())
