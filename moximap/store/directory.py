@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import shutil
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -18,14 +18,21 @@ from zope.interface import implementer
 
 from moximap.store import account as mail
 from moximap.store import backup, checking_directory, database
+from moximap.store.addresses_table import AccountRow, Addresses
+from moximap.store.addresses_table import account_row as _row
+from moximap.store.addresses_table import is_taken as _exists
+from moximap.store.attempts_table import AttemptsTable
 from moximap.store.checkpointing import Checkpointer
 from moximap.store.database import every, one
-from moximap.store.errors import AccountExists, Cannot, NoSuchAccount, Unavailable
+from moximap.store.errors import AccountExists, Cannot, Unavailable
 from moximap.store.interfaces import AccountRecord, IDirectory, Verifier
+from moximap.store.keys_table import Keys
 
 SCHEMA: Final = "directory"
 DATABASE: Final = "directory.db"
 MAX_NAME: Final = 200
+#: Characters of the reason for which logins are refused.
+MAX_REASON: Final = 256
 
 
 @implementer(IDirectory)
@@ -45,10 +52,14 @@ class Directory:
             self._connection = database.connect(path / DATABASE, write=True)
             self._connection.wal_autocheckpoint(1000)
             self._finish_what_was_cut_off()
+            self.keys = Keys(self._read, self._write)
+            self.addresses = Addresses(self._read, self._write)
+            self.attempts = AttemptsTable(path / DATABASE)
 
     def close(self) -> None:
         with self._lock:
             self._connection.close()
+        self.attempts.close()
         self._checkpointer.close()
 
     def accounts(self) -> tuple[AccountRecord, ...]:
@@ -96,9 +107,24 @@ class Directory:
             _write_verifiers(connection, _row(connection, name)[0], verifiers)
 
     def set_disabled(self, name: str, reason: str | None) -> None:
+        if reason is not None and not (0 < len(reason) <= MAX_REASON and reason.isascii()
+                                       and reason.isprintable()):
+            raise Cannot(f"the reason must be 1 to {MAX_REASON} printable ASCII characters")
         with self._write() as connection:
             connection.execute("UPDATE account SET disabled = ? WHERE id = ?",
                                (reason, _row(connection, name)[0]))
+
+    def set_capabilities_off(self, name: str, capabilities: Collection[str]) -> None:
+        with self._write() as connection:
+            id = _row(connection, name)[0]
+            connection.execute("DELETE FROM capability_off WHERE account = ?", (id,))
+            connection.executemany("INSERT OR IGNORE INTO capability_off VALUES (?, ?)",
+                                   [(id, capability.upper()) for capability in capabilities])
+
+    def secret(self, name: str) -> bytes:
+        with self._read() as connection:
+            value: bytes = one(connection.execute, "SELECT value FROM secret WHERE name = ?", (name,))[0]
+            return value
 
     def remove(self, name: str) -> None:
         """The row is marked first: a removal that is cut off is finished by who opens next."""
@@ -202,27 +228,14 @@ def record(connection: apsw.Connection, name: str) -> AccountRecord:
     return _record(connection, _row(connection, name))
 
 
-def _row(connection: apsw.Connection, name: str) -> tuple[int, str, float, str | None]:
-    folded = unicodedata.normalize("NFC", name).casefold()
-    row = one(connection.execute, "SELECT id, name, created, disabled FROM account"
-              " WHERE folded = ? AND NOT removing", (folded,))
-    if row is None:
-        raise NoSuchAccount("there is no such account")
-    id, name, created, disabled = row
-    return id, name, created, disabled
-
-
-def _exists(connection: apsw.Connection, name: str) -> bool:
-    return one(connection.execute, "SELECT 1 FROM account WHERE folded = ?",
-               (name.casefold(),)) is not None
-
-
-def _record(connection: apsw.Connection, row: tuple[int, str, float, str | None]) -> AccountRecord:
+def _record(connection: apsw.Connection, row: AccountRow) -> AccountRecord:
     id, name, created, disabled = row
     verifiers = connection.execute(
         "SELECT mechanism, salt, iterations, stored_key, server_key FROM verifier WHERE account = ?"
         " ORDER BY mechanism", (id,))
-    return AccountRecord(name, created, disabled, tuple(Verifier(*verifier) for verifier in verifiers))
+    off = every(connection.execute, "SELECT name FROM capability_off WHERE account = ? ORDER BY name", (id,))
+    return AccountRecord(name, created, disabled, tuple(Verifier(*verifier) for verifier in verifiers),
+                         tuple(capability for capability, in off))
 
 
 def _write_verifiers(connection: apsw.Connection, id: int, verifiers: Sequence[Verifier]) -> None:

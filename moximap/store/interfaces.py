@@ -6,12 +6,15 @@ of a database crosses it; failures are those of :mod:`moximap.store.errors`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Literal
 
 import attrs
 from zope.interface import Attribute, Interface
 
+from moximap.store.addresses import IAddresses
+from moximap.store.attempts import IAttempts
+from moximap.store.keys import IKeys
 from moximap.values import (Appended, Changes, Copied, Created, InternalDate, Listing, Mailbox,
                             NumSet, Opened, SearchTree, Stored, Written)
 
@@ -229,10 +232,15 @@ class AccountRecord:
     created: float
     disabled: str | None = None          # why logins are refused, if they are
     verifiers: tuple[Verifier, ...] = ()
+    capabilities_off: tuple[str, ...] = ()      # in upper case: what its clients are not told of
 
 
 class IDirectory(Interface):
     """All accounts, and how they log in.  Names and addresses are NFC, compared without case."""
+
+    keys: IKeys = Attribute("clients' public keys")
+    addresses: IAddresses = Attribute("further addresses, and domains")
+    attempts: IAttempts = Attribute("login attempts")
 
     def accounts() -> tuple[AccountRecord, ...]:
         """All accounts by name."""
@@ -247,7 +255,16 @@ class IDirectory(Interface):
         """Change the password of an account; NoSuchAccount."""
 
     def set_disabled(name: str, reason: str | None) -> None:
-        """Refuse logins with a reason that the user is told, or with None allow them; NoSuchAccount."""
+        """Refuse logins with a reason that the user is told, or with None allow them; NoSuchAccount.
+
+        Cannot where the reason is not 1 to 256 printable ASCII characters.
+        """
+
+    def set_capabilities_off(name: str, capabilities: Collection[str]) -> None:
+        """Capabilities that the clients of an account are not told of, and cannot enable; NoSuchAccount."""
+
+    def secret(name: str) -> bytes:
+        """A secret of this installation: "fake salts"."""
 
     def remove(name: str) -> None:
         """Remove an account with all its mail."""
