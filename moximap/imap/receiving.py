@@ -81,6 +81,7 @@ class OnDisk:
     def __init__(self, announced: Announced, session: Session) -> None:
         self._announced = announced
         self._session = session
+        self._account = session.account        # the session may end while a thread writes
         self._block = bytearray()
         self._spool: ISpool | None = None
         self._abandoned = False
@@ -111,7 +112,7 @@ class OnDisk:
 
     def _write(self, block: bytes) -> None:
         if self._spool is None:
-            self._spool = self._session.account.spool()
+            self._spool = self._account.spool()
         self._spool.write(block)
 
     def _written(self, result: None) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import attrs
+from zope.interface import implementer
 
 from moximap.imap import encoding
 from moximap.imap.commands.body import Partial
 from moximap.imap.commands.fetch import FetchRow
 from moximap.imap.dialect import Capability, Extension
 from moximap.imap.errors import No
-from moximap.imap.fetching import Context, Convert, IFetchItem, Value
+from moximap.imap.fetching import PIECE, Context, Convert, IFetchItem, Streamed, Value
 from moximap.imap.grammar import Cursor
 from moximap.mail import parts
 from moximap.mail.transfer import decode_transfer
@@ -46,6 +47,22 @@ def decoded(path: tuple[int, ...], content: IContent, dumped: bytes) -> bytes | 
     return data
 
 
+@implementer(IContent)
+@attrs.frozen
+class Decoded:
+    """A decoded part, in memory while it is sent."""
+
+    data: bytes = attrs.field(repr=False)
+    header_size: int = 0
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
+    def read(self, start: int, end: int) -> bytes:
+        return self.data[start:end]
+
+
 @attrs.frozen
 class Binary:
     path: tuple[int, ...]
@@ -59,14 +76,19 @@ class Binary:
         return self._render
 
     def _render(self, content: IContent, dumped: bytes) -> Value:
-        data = decoded(self.path, content, dumped)
         word = b"BINARY[%b]" % b".".join(b"%d" % n for n in self.path)
-        if data is None:
-            return word + b" NIL"
+        if self.path:
+            data = decoded(self.path, content, dumped)
+            if data is None:
+                return word + b" NIL"
+            content = Decoded(data)
+        start, end = 0, content.size
         if self.partial is not None:
-            data = data[self.partial.start:self.partial.start + self.partial.count]
             word += b"<%d>" % self.partial.start
-        return b"%b %b" % (word, encoding.literal(data) if data else b'""')
+            start, end = min(self.partial.start, end), min(self.partial.start + self.partial.count, end)
+        if end - start > PIECE:
+            return Streamed(b"%b ~{%d}\r\n" % (word, end - start), content, start, end)
+        return b"%b %b" % (word, encoding.literal(content.read(start, end)) if start < end else b'""')
 
 
 @attrs.frozen
