@@ -62,8 +62,10 @@ class Fetch:
         for modifier in self.modifiers:
             uids = await modifier.narrow(session, self, uids)
         plan, seen = self._plan(session)
-        if plan.from_memory and await _from_memory(session, plan, uids):
-            return None
+        if plan.from_memory:
+            uids = uids[await _from_memory(session, plan, uids):]
+            if not uids:
+                return None
         found, unseen = await _stream(session, plan, NumSet.ascending(uids), seen)
         if seen and unseen:
             await mark_seen(session, unseen)
@@ -85,8 +87,8 @@ class Fetch:
         return Plan(items, context, view.numbering.word), seen
 
 
-async def _from_memory(session: Session, plan: Plan, uids: Sequence[int]) -> bool:
-    """Answer from the image; False where it does not have all the messages."""
+async def _from_memory(session: Session, plan: Plan, uids: Sequence[int]) -> int:
+    """Answer from the image as long as it has the messages; for how many it did."""
     view, room = session.selected, session.room
     assert room is not None
     if not room.fresh(view.image):
@@ -96,12 +98,10 @@ async def _from_memory(session: Session, plan: Plan, uids: Sequence[int]) -> boo
         if plan.modseq is not None:
             view.shown(view.image.highest)         # at most that
         if lines is None:
-            if start:
-                raise No("some of the messages have been expunged", b"EXPUNGEISSUED")
-            return False
+            return start
         session.write(b"".join(lines))
         await session.out.ready()
-    return True
+    return len(uids)
 
 
 async def _stream(session: Session, plan: Plan, uids: NumSet, seen: bool) -> tuple[int, list[int]]:

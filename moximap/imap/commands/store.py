@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
@@ -15,6 +16,7 @@ from moximap.imap.grammar import Cursor
 from moximap.imap.messageset import MessageSet
 from moximap.imap.session import Session
 from moximap.imap.view import StoreAnswer
+from moximap.store.errors import NoSuchMailbox
 from moximap.values import NumSet, Stored
 
 _HOW: dict[bytes, Literal["+", "-", "="]] = {b"+": "+", b"-": "-", b"": "="}
@@ -63,8 +65,12 @@ async def change_flags(session: Session, targets: NumSet, how: Literal["+", "-",
 
 
 async def mark_seen(session: Session, uids: list[int]) -> None:
-    """Set \\Seen of messages that were fetched with it; their FETCH has told it already."""
-    await change_flags(session, NumSet.of(uids), "+", ("\\Seen",), silent=True)
+    """Set \\Seen of messages that were fetched with it; their FETCH has told it already.
+
+    A removed mailbox can still be read (CONTRACT 37).
+    """
+    with suppress(NoSuchMailbox):
+        await change_flags(session, NumSet.of(uids), "+", ("\\Seen",), silent=True)
 
 
 def parse_store(uid: bool) -> Callable[[Cursor], Store]:
