@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from moximap.imap.commands import fetch
 from moximap.values import NumSet
 from tests.dialogue import DialogueCase
 
@@ -40,3 +41,19 @@ class FoundTests(DialogueCase):
         self.ask("SELECT gone")
         self.ask("DELETE gone", "2")
         self.assertEqual(self.ask("CLOSE"), "x OK CLOSE completed\r\n")
+
+    def test_fetch_from_a_removed_mailbox_is_ok_even_if_it_would_set_seen(self) -> None:
+        self.ask("CREATE gone")
+        self.fill(1, "gone")
+        self.ask("SELECT gone")
+        self.ask("DELETE gone", "2")
+        self.assertRegex(self.ask("FETCH 1 BODY[TEXT]"), r"(?s)Hello, Bob.*x OK \[EXPUNGEISSUED\]")
+
+    def test_a_long_fetch_goes_on_behind_a_message_that_is_gone(self) -> None:
+        self.patch(fetch, "BATCH", 2)
+        self.ask("SELECT INBOX")
+        self.ask("SELECT INBOX", "2")
+        self.ask("MOVE 3 Trash", "2")
+        told = self.ask("FETCH 1:3 FLAGS")
+        self.assertEqual(told.count("FETCH ("), 3)
+        self.assertIn("x OK [EXPUNGEISSUED]", told)
