@@ -50,10 +50,11 @@ Admit = Callable[["Session", "list[Part]", "Announced"], Awaitable[bool]]
 class Spec:
     """A row of the table of commands.
 
-    ``states``: where it is allowed.  ``may_expunge``: whether expunges may be told before its tagged
-    line (RFC 9051 7.5.1).  ``tells``: whether any changes are.  ``writes``: refused in a mailbox that is
-    selected read-only.  ``admit``: judges a literal before its continuation is sent (it raises a
-    refusal); True: it is a message and may be spooled to disk, False: it is a string like any other.
+    ``states``: where it is allowed. ``may_expunge``: whether expunges may be told before its tagged
+    line (RFC 9051 7.5.1). ``tells``: whether any changes are. ``writes``: refused in a mailbox that is
+    selected read-only. ``numbered``: it uses sequence numbers. ``admit``: judges a literal before its
+    continuation is sent (it raises a refusal); True: it is a message and may be spooled to disk, False:
+    it is a string like any other.
     """
 
     parse: Callable[[Cursor], ICommand]
@@ -61,6 +62,7 @@ class Spec:
     may_expunge: bool = True
     tells: bool = True
     writes: bool = False
+    numbered: bool = False
     admit: Admit | None = None
 
 

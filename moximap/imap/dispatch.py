@@ -49,6 +49,8 @@ def allowed(session: Session, spec: Spec) -> None:
         if session.state == NOT_AUTHENTICATED:
             raise Bad("log in first")
         raise Bad("no mailbox is selected")
+    if spec.numbered:
+        session.numbering.check()
     if spec.writes and session.view is not None and session.view.read_only:
         raise No("the mailbox is selected read-only", b"READ-ONLY")
 

@@ -184,7 +184,7 @@ class Plan:
             return None
         sources = {"uid": image.uids, "flags": image.flags, "modseq": image.modseqs}
         arrays = [sources[c] for c in self.columns]
-        same = view.uids is image.uids and number(view, image.uids[0]) == 1
+        same = view.uids is image.uids and view.numbering.sequence
         line = self.line
         return [line(i + 1 if same else number(view, uid), [a[i] for a in arrays])  # type: ignore[misc]
                 for i, uid in zip(places, uids, strict=True)]

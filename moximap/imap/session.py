@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 
 from moximap.imap.dialect import AUTHENTICATED, NOT_AUTHENTICATED, SELECTED, Dialect, Enabling
 from moximap.imap.errors import No
+from moximap.imap.numbering import INumbering, SequenceNumbers
 from moximap.imap.view import View
 from moximap.store.interfaces import AccountRecord, IAccount
 from moximap.store.opened import OpenAccount
@@ -96,6 +97,7 @@ class Session:
         self.tag = b"*"
         self.failed_logins = 0
         self.client_id: dict[str, str | None] = {}
+        self.numbering: INumbering = SequenceNumbers()
         self.view_hooks: list[Callable[[View], None]] = []
         self.account_tells = 0
 
@@ -173,6 +175,7 @@ class Session:
     def select(self, view: View) -> None:
         assert self.room is not None
         self.view = view
+        view.numbering = self.numbering
         self.room.readers.add(view)
         self.state = SELECTED
         self.saved = NumSet()

@@ -16,8 +16,8 @@ from typing import Protocol
 import attrs
 
 from moximap.imap import encoding
-from moximap.imap.errors import Bad
 from moximap.imap.grammar import Sequence_
+from moximap.imap.numbering import INumbering, SequenceNumbers
 from moximap.store.image import Image
 from moximap.values import SEEN, Changes, Mailbox, NumSet, Stored
 
@@ -33,39 +33,6 @@ class StoreAnswer:
     silent: bool
     stored: Stored
     conditional: bool = False
-
-
-class INumbering(Protocol):
-    """How messages are named to a client: by sequence number, or otherwise (RFC 9586)."""
-
-    word: bytes                  # of the response, FETCH
-
-    def number(self, view: View, uid: int) -> int:
-        """The number of a message that is in the view."""
-
-    def resolve(self, view: View, numbers: Sequence_) -> array[int]:
-        """UIDs for a sequence-set without UID; Bad where it is no such set."""
-
-
-class SequenceNumbers:
-    """Messages are numbered from 1 in the order of their UIDs."""
-
-    word = b"FETCH"
-
-    def number(self, view: View, uid: int) -> int:
-        return bisect_left(view.uids, uid) + 1
-
-    def resolve(self, view: View, numbers: Sequence_) -> array[int]:
-        count = len(view.uids)
-        if not count and all(None in ends for ends in numbers):
-            return array("I")                  # 1:* of an empty mailbox: clients mean nothing bad
-        chosen = NumSet.merge((low or count, high or count) for low, high in numbers)
-        if chosen.ranges[-1][1] > count or not count:
-            raise Bad(f"there is no message {chosen.ranges[-1][1]}: the mailbox has {count}")
-        out = array("I")
-        for low, high in chosen.ranges:
-            out.extend(view.uids[low - 1:high])
-        return out
 
 
 class ExpungeForm(Protocol):
@@ -239,16 +206,14 @@ class View:
         """What is left of a silent answer: with CONDSTORE the MODSEQ, otherwise nothing."""
         if not self.modseq:
             return b""
-        return b"* %d %b (UID %d MODSEQ (%d))\r\n" % (
-            self.numbering.number(self, uid), self.numbering.word, uid, modseq)
+        return b"%bMODSEQ (%d))\r\n" % (self.numbering.head(self, uid), modseq)
 
     def fetch(self, uid: int, flags: int, modseq: int) -> bytes:
         """One message's flags, as they are told unasked."""
-        number = self.numbering.number(self, uid)
+        head = self.numbering.head(self, uid)
         if self.modseq:
-            return b"* %d %b (UID %d FLAGS (%b) MODSEQ (%d))\r\n" % (
-                number, self.numbering.word, uid, self.flags(flags), modseq)
-        return b"* %d %b (UID %d FLAGS (%b))\r\n" % (number, self.numbering.word, uid, self.flags(flags))
+            return b"%bFLAGS (%b) MODSEQ (%d))\r\n" % (head, self.flags(flags), modseq)
+        return b"%bFLAGS (%b))\r\n" % (head, self.flags(flags))
 
     # for commands that read
 

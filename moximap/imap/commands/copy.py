@@ -59,8 +59,8 @@ def parse_copy(uid: bool, move: bool) -> Callable[[Cursor], Copy]:
 EXTENSION = Extension(
     name="COPY and MOVE", rfcs=(9051, 6851, 4315),
     capabilities=(Capability(b"MOVE"),),
-    commands={b"COPY": Spec(parse_copy(False, False), SELECTED),
+    commands={b"COPY": Spec(parse_copy(False, False), SELECTED, numbered=True),
               b"UID COPY": Spec(parse_copy(True, False), SELECTED),
-              b"MOVE": Spec(parse_copy(False, True), SELECTED, writes=True),
+              b"MOVE": Spec(parse_copy(False, True), SELECTED, writes=True, numbered=True),
               b"UID MOVE": Spec(parse_copy(True, True), SELECTED, writes=True)},
 )

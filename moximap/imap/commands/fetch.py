@@ -80,9 +80,11 @@ class Fetch:
         view = session.selected
         assert session.room is not None
         seen = any(item.sets_seen for item in self.items) and not view.read_only
-        items = [UID, *(item for item in self.items if item != UID)]
+        items = list(self.items)
+        if view.numbering.sequence:
+            items = [UID, *(item for item in items if item != UID)]
         if seen and not any(isinstance(item, FlagsField) for item in items):
-            items.insert(1, FlagsField())
+            items.insert(1 if UID in items[:1] else 0, FlagsField())
         context = Context(session.room.flags, session.utf8, SEEN if seen else 0)
         return Plan(items, context, view.numbering.word), seen
 
@@ -215,7 +217,7 @@ _MACROS: dict[bytes, tuple[IFetchItem, ...]] = {
 
 EXTENSION = Extension(
     name="FETCH", rfcs=(9051, 3501, 5530),
-    commands={b"FETCH": Spec(parse_fetch(False), SELECTED, may_expunge=False),
+    commands={b"FETCH": Spec(parse_fetch(False), SELECTED, may_expunge=False, numbered=True),
               b"UID FETCH": Spec(parse_fetch(True), SELECTED, may_expunge=False)},
     fetch={b"UID": _always(UID), b"FLAGS": _always(FLAGS), b"ENVELOPE": _always(ENVELOPE),
            b"INTERNALDATE": _always(INTERNALDATE), b"RFC822.SIZE": _always(SIZE),

@@ -115,6 +115,8 @@ class SelectQresync:
         """The log after the client's modseq; None where its UIDVALIDITY is another."""
         if QRESYNC not in session.enabled:
             raise Bad("QRESYNC is not enabled")
+        if value.match is not None:
+            session.numbering.check()
         if value.uidvalidity != mailbox.uidvalidity:
             return None
         changes = image.since(value.modseq)

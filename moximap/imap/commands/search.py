@@ -42,9 +42,9 @@ class Search:
             option.done(session, found)
 
     def _all_options(self, session: Session) -> tuple[Option, ...]:
-        """An empty list of options means ALL, and so does none at all in IMAP4rev2."""
+        """An empty list of options means ALL, and so does none at all where the answer is ESEARCH."""
         options = self.options
-        if not options and (options is not None or session.rev2):
+        if not options and (options is not None or _extended(session)):
             options = (All(),)
         return (*(options or ()), *self.program.added)
 
@@ -56,11 +56,16 @@ class Search:
         return await find(session, self.program.key)
 
     def _responses(self, session: Session, found: Found) -> Iterable[bytes]:
-        if self.options is None and not session.rev2:
+        if self.options is None and not _extended(session):
             return search(found)
         if all(option.silent for option in found.options):
             return ()
         return (esearch(session.tag, found),)
+
+
+def _extended(session: Session) -> bool:
+    """Whether every answer is ESEARCH: in IMAP4rev2, and without sequence numbers (RFC 9586 3)."""
+    return session.rev2 or not session.numbering.sequence
 
 
 def parse(uid: bool) -> Callable[[Cursor], Search]:
@@ -88,6 +93,6 @@ def _option(p: Cursor) -> Option:
 
 EXTENSION = Extension(
     name="SEARCH", rfcs=(9051, 3501, 4466, 5530),
-    commands={b"SEARCH": Spec(parse(uid=False), SELECTED, tells=False),
+    commands={b"SEARCH": Spec(parse(uid=False), SELECTED, tells=False, numbered=True),
               b"UID SEARCH": Spec(parse(uid=True), SELECTED, may_expunge=False)},
 )

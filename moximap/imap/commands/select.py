@@ -81,7 +81,7 @@ def _describe(session: Session, view: View) -> None:
            b"* %d EXISTS\r\n" % len(view.uids)]
     if not session.rev2:
         out.append(b"* 0 RECENT\r\n")
-        unseen = view.first_unseen() if view.mailbox.unseen else None
+        unseen = view.first_unseen() if view.mailbox.unseen and view.numbering.sequence else None
         if unseen is not None:
             out.append(b"* OK [UNSEEN %d] first message not seen\r\n" % unseen)
     out += [b"* OK [UIDVALIDITY %d] UIDs are valid\r\n" % view.mailbox.uidvalidity,

@@ -122,6 +122,7 @@ def check_flags(flags: tuple[str, ...]) -> tuple[str, ...]:
 
 EXTENSION = Extension(
     name="STORE", rfcs=(9051, 3501),
-    commands={b"STORE": Spec(parse_store(False), SELECTED, may_expunge=False, writes=True),
+    commands={b"STORE": Spec(parse_store(False), SELECTED, may_expunge=False, writes=True,
+                             numbered=True),
               b"UID STORE": Spec(parse_store(True), SELECTED, may_expunge=False, writes=True)},
 )
