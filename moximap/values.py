@@ -216,6 +216,21 @@ class Opened:
     changes: Changes
 
 
+Resource = Literal["storage", "messages", "mailboxes"]
+
+
+@attrs.frozen
+class Quota:
+    """What an account uses, and may use: storage in octets of messages; None: as much as there is."""
+
+    storage: int
+    messages: int
+    mailboxes: int
+    storage_limit: int | None
+    messages_limit: int | None
+    mailboxes_limit: int
+
+
 # Search trees.  Sequence numbers are UIDs already; flags are names.
 
 @attrs.frozen

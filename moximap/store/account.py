@@ -14,7 +14,8 @@ from zope.interface import implementer
 
 from moximap.mail import digest
 from moximap.store import (appending, backup, checking, database, digesting, erasing, fetching,
-                           mailboxes, names, repairing, replacing, searching, storing, transfer)
+                           mailboxes, names, quota, repairing, replacing, searching, storing,
+                           transfer)
 from moximap.store.backup import Progress
 from moximap.store.checkpointing import Checkpointer
 from moximap.store.checks import Message
@@ -27,7 +28,7 @@ from moximap.store.restoring import Restorer
 from moximap.store.transaction import Counters, Transaction, present
 from moximap.store.writer import Writer
 from moximap.values import (Appended, Changes, Copied, Created, Listing, Mailbox, NumSet, Opened,
-                            SearchTree, Stored, Written)
+                            Quota, Resource, SearchTree, Stored, Written)
 
 SCHEMA: Final = "account"
 DATABASE: Final = "mail.db"
@@ -127,7 +128,9 @@ class Account:
         return self._files.spool()
 
     def may_append(self, name: str, messages: int, size: int) -> None:
-        self.mailbox(name)
+        with self._readers.snapshot() as snapshot:
+            snapshot.named(names.canonical(name))
+            quota.check(snapshot.connection.execute, storage=size, messages=messages)
 
     def append(self, name: str, messages: Sequence[NewMessage]) -> Appended:
         return self._take_in(messages, lambda t, prepared: appending.append(t, name, prepared))
@@ -135,8 +138,9 @@ class Account:
     def may_replace(self, mailbox: int, uid: int, target: str, size: int) -> None:
         with self._readers.snapshot() as snapshot:
             snapshot.by_id(mailbox)
-            replacing.find(snapshot.connection.execute, mailbox, uid)
+            _, old = replacing.find(snapshot.connection.execute, mailbox, uid)
             snapshot.named(names.canonical(target))
+            quota.check(snapshot.connection.execute, storage=size - old)
 
     def replace(self, mailbox: int, uid: int, target: str, message: NewMessage) -> Appended:
         return self._take_in([message],
@@ -168,6 +172,15 @@ class Account:
 
     def expunge(self, mailbox: int, uids: NumSet | None = None) -> Written:
         return self._writer.run(lambda t: transfer.expunge(t, mailbox, uids))
+
+    # quotas
+
+    def quota(self) -> Quota:
+        with self._readers.snapshot() as snapshot:
+            return quota.read(snapshot.connection.execute)
+
+    def set_quota(self, limits: Mapping[Resource, int | None]) -> None:
+        self._writer.run(lambda t: quota.change(t, limits))
 
     # keeping house
 

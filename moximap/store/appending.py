@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from time import time
 from typing import Final
 
-from moximap.store import names
+from moximap.store import names, quota
 from moximap.store.contents import DIGEST_COLUMNS, Prepared
 from moximap.store.transaction import Tally, Transaction
 from moximap.values import Appended, Changes, Mailbox, NumSet
@@ -24,6 +24,8 @@ def append(transaction: Transaction, name: str, messages: Sequence[Prepared]) ->
     mailbox = transaction.need(names.canonical(name))
     if not messages:
         return Appended(transaction.counters.modseq, (), mailbox.id, mailbox.uidvalidity)
+    quota.check(transaction.execute, storage=sum(message.size for message in messages),
+                messages=len(messages))
     uids, codes = insert(transaction, mailbox, messages)
     return appended(transaction, mailbox, uids, (arrived(transaction, mailbox, messages, uids, codes),))
 

@@ -16,7 +16,7 @@ from moximap.store.addresses import IAddresses
 from moximap.store.attempts import IAttempts
 from moximap.store.keys import IKeys
 from moximap.values import (Appended, Changes, Copied, Created, InternalDate, Listing, Mailbox,
-                            NumSet, Opened, SearchTree, Stored, Written)
+                            NumSet, Opened, Quota, Resource, SearchTree, Stored, Written)
 
 
 class IContent(Interface):
@@ -185,6 +185,14 @@ class IAccount(Interface):
 
     def expunge(mailbox: int, uids: NumSet | None = None) -> Written:
         """Expunge messages with \\Deleted: all, or those in the set."""
+
+    # quotas
+
+    def quota() -> Quota:
+        """What is used of each resource, and its limit."""
+
+    def set_quota(limits: Mapping[Resource, int | None]) -> None:
+        """Change the limits that are named; None: no limit.  What is there already stays."""
 
     # keeping house
 

@@ -8,14 +8,13 @@ from typing import Final
 
 import attrs
 
-from moximap.store import names
+from moximap.store import names, quota
 from moximap.store.database import every, one
 from moximap.store.errors import Cannot, HasChildren, MailboxExists, OverQuota
 from moximap.store.transaction import MAILBOX_COLUMNS, Transaction, load_mailbox
 from moximap.store.transfer import relocate
 from moximap.values import Created, Mailbox, NumSet, Written
 
-MAX_MAILBOXES: Final = 10_000
 MAX_SUBSCRIPTIONS: Final = 20_000
 
 #: Mailboxes of a new account, and their uses.
@@ -131,8 +130,7 @@ def _make_parents(transaction: Transaction, name: str) -> list[Mailbox]:
 
 
 def _make(transaction: Transaction, name: str, uses: Sequence[str]) -> Mailbox:
-    if one(transaction.execute, "SELECT count(*) FROM mailbox WHERE NOT removed")[0] >= MAX_MAILBOXES:
-        raise OverQuota("the account has too many mailboxes")
+    quota.check(transaction.execute, mailboxes=1)
     transaction.execute(
         "INSERT INTO mailbox (name, parent, uidvalidity, modseq, createseq, uses) VALUES (?, ?, ?, ?, ?, ?)",
         (name, _parent(transaction, name), transaction.next_uidvalidity(), transaction.modseq,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 
-from moximap.store import names
+from moximap.store import names, quota
 from moximap.store.appending import appended, arrived, insert
 from moximap.store.contents import Prepared
 from moximap.store.database import Execute, one
@@ -19,6 +19,7 @@ def replace(transaction: Transaction, mailbox: int, uid: int, target: str, messa
     source = transaction.need_id(mailbox)
     flags, size = find(transaction.execute, mailbox, uid)
     place = transaction.need(names.canonical(target))
+    quota.check(transaction.execute, storage=message.size - size)
     uids, codes = insert(transaction, place, [message])
     old = (uid, flags, size)
     if place.id == source.id:

@@ -6,7 +6,7 @@ from array import array
 from time import time
 from typing import Final
 
-from moximap.store import names
+from moximap.store import names, quota
 from moximap.store.database import Bindings, every
 from moximap.store.transaction import Tally, Transaction, among, pieces
 from moximap.values import DELETED, Changes, Copied, Mailbox, NumSet, Written
@@ -37,6 +37,8 @@ def relocate(transaction: Transaction, source: Mailbox, uids: NumSet, target: Ma
         rows += every(transaction.execute, _SELECT.format(clause), (source.id, *bindings))
     if not rows:
         return Copied(transaction.counters.modseq, (), target.id, target.uidvalidity)
+    if not move:
+        quota.check(transaction.execute, storage=sum(row[2] for row in rows), messages=len(rows))
     old = array("I", [row[0] for row in rows])
     new = transaction.new_uids(target, len(rows))
     _insert(transaction, target, rows, new)
