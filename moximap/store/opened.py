@@ -60,6 +60,7 @@ class OpenAccount:
         self.heard = 0
         self.images: dict[int, Image] = {}
         self._users_of: dict[int, int] = {}
+        self._missed: dict[int, int] = {}         # mailbox -> modseq of a write here that no image took in
         self._refreshing: dict[int, Deferred[None]] = {}
         self._listeners: dict[object, tuple[int | None, Listener]] = {}
         self._reactor = reactor
@@ -116,8 +117,8 @@ class OpenAccount:
                 self.images[image.mailbox] = self.images.pop(image.mailbox)      # the youngest spare
 
     def fresh(self, image: Image) -> bool:
-        """No bell was heard since the start of a query that has finished."""
-        return image.checked == self.heard
+        """No bell was heard since the start of a query that has finished, and no write of ours was missed."""
+        return image.checked == self.heard and image.modseq >= self._missed.get(image.mailbox, 0)
 
     async def refresh(self, image: Image) -> None:
         """Bring an image up to date with one query, shared by all who wait for it."""
@@ -162,8 +163,8 @@ class OpenAccount:
         """Take in a write of this process."""
         for changes in written.changes:
             image = self.images.get(changes.mailbox)
-            if image is not None and not image.apply(changes):
-                image.checked = -1
+            if image is None or not image.apply(changes):
+                self._missed[changes.mailbox] = max(changes.modseq, self._missed.get(changes.mailbox, 0))
         self._tell({changes.mailbox for changes in written.changes})
         self._last = max(self._last, written.modseq)
         self.on_write(self.store.name, written.modseq)
