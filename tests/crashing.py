@@ -158,7 +158,10 @@ class Crashing:
             for _ in range(rounds):
                 self._load(port)
                 port = self._start()
-                self._verify(port)
+                try:
+                    self._verify(port)
+                except (AssertionError, Ended) as error:
+                    self._problem([repr(error)])
                 self.result.rounds += 1
                 if self.result.problems:
                     break

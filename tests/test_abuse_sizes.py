@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import select
+import zlib
 from threading import Thread
 
-from tests.abusing import MB, AbuseCase
+from tests.abusing import MB, USER, AbuseCase
 from tests.wire import Ended, Wire
 
 FOUR_GB = 4 << 30
@@ -130,4 +132,39 @@ class UnreadTests(AbuseCase):
         response, = fetched.must(b"FETCH 1 (" + some + b")")
         for i in range(40):
             self.assertIn(b" BODY[]<%d> {200000}\r\n%b" % (i, LARGE[i:i + 200_000]), response)
+        self.all_is_well()
+
+
+class CompressedTests(AbuseCase):
+    """The same behind COMPRESS=DEFLATE, where a few octets become many."""
+
+    limits = {"write_timeout": 0.5}
+    growth = 60 * MB
+
+    def compressed(self, *pieces: bytes, flush: int = zlib.Z_SYNC_FLUSH) -> Wire:
+        """A client that reads nothing, after it has sent all that."""
+        wire = self.client(buffer=4096)
+        wire.must(b"SELECT INBOX")
+        wire.must(b"COMPRESS DEFLATE")
+        deflate = zlib.compressobj(wbits=-15)
+        with contextlib.suppress(Ended):
+            for piece in pieces:
+                wire.send(deflate.compress(piece))
+            wire.send(deflate.flush(flush))
+        return wire
+
+    def test_a_little_that_inflates_to_much_is_taken_as_slowly_as_it_is_answered(self) -> None:
+        self.deliver(USER, *[b"\r\n" + random.Random(1).randbytes(MB).hex().encode()] * 5)
+        abusers = [
+            self.compressed(*[b"a NOOP\r\n" * (MB // 8)] * 20),
+            self.compressed(b"a NOOP ", *[b" " * MB] * 100),
+            self.compressed(b"a APPEND INBOX {99000000+}\r\n", *[b"x" * MB] * 40),
+            self.compressed(b"a NOOP\r\n" * 1000, flush=zlib.Z_FINISH),
+            self.compressed(b"a CAPABILITY\r\n" * 100_000),
+            self.compressed(b"a FETCH 1:5 BODY.PEEK[]\r\n" * 100)]
+        self.all_is_well()
+        for wire in abusers[1], abusers[-1]:
+            poll = select.poll()
+            poll.register(wire.socket, select.POLLHUP | select.POLLERR | select.POLLRDHUP)
+            self.wait_until(lambda poll=poll: bool(poll.poll(0)), "a client that does not read is still there")
         self.all_is_well()

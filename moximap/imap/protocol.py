@@ -32,6 +32,8 @@ log = Logger()
 
 #: Octets that may wait while a command runs; above, the transport is paused.
 BACKLOG = 65536
+#: Seconds that one connection may keep the others waiting with what it has sent at once.
+TURN = 0.01
 #: Octets of an unusable non-synchronising literal that are read and thrown away.
 DISCARD = 1000000
 
@@ -54,6 +56,7 @@ class IMAPProtocol(LineReceiver):
         self._refused: Refusal | None = None
         self._greeted = self._lost = self._closing = self._tls_next = self._tag_seen = False
         self._running = False
+        self._turn = 0.0                           # when we began with what is there
         self._stopped_reading = False
         self._line: Deferred[bytes] | None = None
         self._layer: ILayer | None = None
@@ -142,6 +145,8 @@ class IMAPProtocol(LineReceiver):
         """Octets that came, or none: parse what there is."""
         if self._closing:
             return
+        if not self._busyReceiving:
+            self._turn = self.site.reactor.seconds()
         super().dataReceived(data)  # type: ignore[no-untyped-call]
         if self.paused and not (self._stopped_reading or self._closing) and len(self._buffer) > BACKLOG:
             self._stopped_reading = True
@@ -310,7 +315,11 @@ class IMAPProtocol(LineReceiver):
                 dispatch.bye(self.session, Bye("please try again speaking IMAP"))
 
     async def _drained(self) -> None:
-        """A client that does not read its answers gets no more of them."""
+        """A client that does not read its answers gets no more of them; one that asks much lets others in."""
+        if self.site.reactor.seconds() - self._turn > TURN:
+            others: Deferred[None] = Deferred()
+            self.site.reactor.callLater(0, others.callback, None)
+            await others
         if self._outlet.blocked is not None and not self._closing:
             await self._outlet.ready()
 
