@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 
 import moximap
-from moximap.cli import accounts, checks, mail, quotas
+from moximap.cli import accounts, backups, checks, mail, quotas
 from moximap.cli.context import Data, Program
 
 #: The commands, in the order of the help.
-COMMANDS = (accounts.account, mail.import_, mail.deliver, checks.check, quotas.quota)
+COMMANDS = (accounts.account, mail.import_, mail.deliver, checks.check, backups.backup,
+            backups.restore, quotas.quota)
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})

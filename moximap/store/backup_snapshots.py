@@ -13,6 +13,7 @@ import re
 import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from errno import EEXIST, ENOTEMPTY
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ from moximap.store.errors import Cannot, NoSuchAccount
 
 FORMAT: Final = 1
 MANIFEST: Final = "snapshot.json"
+_TIME: Final = "%Y%m%dT%H%M%SZ"
 _NAME: Final = re.compile(r"\d{8}T\d{6}Z")
 
 
@@ -96,17 +98,21 @@ def snapshots(where: Path) -> list[Snapshot]:
 
 
 def publish(draft: Path, where: Path, now: datetime) -> Path:
-    """Give a draft the name of a snapshot: from now on it is one.  All of it is on the disk already."""
+    """Give a draft the name of the youngest snapshot: now it is one.  All of it is on the disk already."""
     while True:
-        path = where / now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+        youngest = max((path.name for path in where.iterdir() if _NAME.fullmatch(path.name)), default="")
+        name = now.astimezone(UTC).strftime(_TIME)
+        if name <= youngest:                     # two in one second, or the clock went back
+            after = datetime.strptime(youngest, _TIME).replace(tzinfo=UTC) + timedelta(seconds=1)
+            name = after.strftime(_TIME)
         try:
-            if not path.exists():
-                draft.rename(path)
-                sync_directory(where)
-                return path
-        except FileExistsError:
-            pass
-        now += timedelta(seconds=1)
+            draft.rename(where / name)
+        except OSError as error:
+            if error.errno not in (EEXIST, ENOTEMPTY):
+                raise                            # else another backup took the name just now
+        else:
+            sync_directory(where)
+            return where / name
 
 
 def prune(where: Path, keep: int, bin: Path) -> list[Path]:

@@ -97,6 +97,7 @@ class _Taking:
     def run(self, names: Sequence[str]) -> Snapshot:
         """The directory first: an account that is in it and was removed since is left out."""
         self.directory.back_up(self.draft / DIRECTORY)
+        (self.draft / "accounts").mkdir(mode=0o700)
         wanted = [self.directory.account(name).name for name in names] or \
             [record.name for record in self.directory.accounts()]
         saved = [self._account(name) for name in dict.fromkeys(wanted)]
@@ -126,7 +127,8 @@ class _Taking:
 
     def _copy(self, account: Account, home: Path) -> SavedAccount:
         """As long as the account is open nothing that its copy names is erased."""
-        (home / "large").mkdir(mode=0o700, parents=True)
+        home.mkdir(mode=0o700)
+        (home / "large").mkdir(mode=0o700)
         path = home / DATABASE
         self.meter.expect(account.size())
         account.back_up(path, self.meter.advance)

@@ -7,7 +7,7 @@ them, the check still tells afterwards: mail that is lost is in a backup or nowh
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
@@ -58,6 +58,8 @@ def repair(readers: Readers, writer: Writer, files: Files, home: Path,
            connect: Callable[[], apsw.Connection]) -> Iterator[str]:
     """Mend, each in a transaction of its own, while others go on; what was done, in words."""
     yield from _indexes(connect)
+    if _is_torn(connect):
+        return                               # what seems needless may be needed by what is torn
     for mending in MENDINGS:
         yield from writer.run(mending)
     yield from writer.run(_digests_of_none)
@@ -72,14 +74,18 @@ def repair(readers: Readers, writer: Writer, files: Files, home: Path,
 
 def _indexes(connect: Callable[[], apsw.Connection]) -> Iterator[str]:
     """Indexes follow from their tables; a table that is torn itself stays so."""
+    if _is_torn(connect):
+        with closing(connect()) as connection, suppress(apsw.CorruptError, apsw.ConstraintError):
+            connection.execute("REINDEX")
+            yield "built the indexes anew"
+
+
+def _is_torn(connect: Callable[[], apsw.Connection]) -> bool:
     with closing(connect()) as connection:
         try:
-            if list(torn(connection)):
-                connection.pragma("query_only", False)
-                connection.execute("REINDEX")
-                yield "built the indexes anew"
-        except (apsw.CorruptError, apsw.ConstraintError):
-            pass                             # the check tells
+            return bool(list(torn(connection)))
+        except apsw.CorruptError:
+            return True
 
 
 def _account_counters(transaction: Transaction) -> list[str]:

@@ -185,8 +185,8 @@ class Restorer:
     def _is_whole(self, id: int) -> bool:
         with self._readers.snapshot() as snapshot:
             size, header_size, head, body, file, checksum = one(
-                snapshot.connection.execute, "SELECT size, header_size, head, body, file, sha256"
-                " FROM content WHERE id = ?", (id,))
+                snapshot.connection.execute, "SELECT size, header_size, CAST(head AS BLOB),"
+                " CAST(body AS BLOB), file, sha256 FROM content WHERE id = ?", (id,))
             content = self._files.content(size, header_size, head, body, file)
             try:
                 found = sha256(content.read(0, content.size)).digest()

@@ -82,9 +82,10 @@ class Source:
 
     def _inline(self, content: int) -> bytes:
         with self._readers.snapshot() as snapshot:
-            head, body = one(snapshot.connection.execute, "SELECT head, body FROM content WHERE id = ?",
-                             (content,))
-            return bytes(head) + bytes(body or b"")
+            head, body = one(
+                snapshot.connection.execute, "SELECT CAST(head AS BLOB), CAST(ifnull(body, '') AS BLOB)"
+                " FROM content WHERE id = ?", (content,))
+            return bytes(head + body)
 
     def _read_file(self, file: str, spool: Spool) -> None:
         try:
