@@ -113,7 +113,7 @@ class Remembering(LoginCase):
 
 class Plain(LoginCase):
     def run_plain(self, *responses: bytes | None) -> sasl.Step:
-        mechanism = sasl.MECHANISMS[b"PLAIN"]()
+        mechanism = sasl.Plain()
         step = mechanism.start(responses[0])
         for response in responses[1:]:
             self.assertEqual(step, sasl.Challenge(b""))

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import secrets
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from threading import Lock
+from time import time
 from typing import Final
 from unicodedata import normalize
 
 import attrs
 
 from moximap.identity.errors import AuthenticationFailed, LoginDisabled
-from moximap.identity.passwords import dummy_verifier, verify
+from moximap.identity.passwords import HASHES, ITERATIONS, SALT_SIZE, dummy_verifier, verify
 from moximap.store.errors import NoSuchAccount
 from moximap.store.interfaces import AccountRecord, IDirectory, Verifier
+from moximap.store.keys import KeyRecord, NoSuchKey
 
 #: Logins that are remembered; each takes about 300 octets.
 CACHE_SIZE: Final = 4096
@@ -61,13 +64,22 @@ class _Verified:
                 self._entries.popitem(last=False)
 
 
-class Authenticator:
-    """Judges logins.  Used by many threads at once."""
+#: An account's name, and the fingerprint of the key that it was entered by, if it was one.
+Entry = tuple[str, "str | None"]
 
-    def __init__(self, directory: IDirectory, cache_size: int = CACHE_SIZE) -> None:
+
+class Authenticator:
+    """Judges logins.  Used by many threads at once.  ``clock``: Unix seconds, for keys that end."""
+
+    def __init__(self, directory: IDirectory, cache_size: int = CACHE_SIZE,
+                 clock: Callable[[], float] = time) -> None:
         self.directory = directory
+        self.clock = clock
         self._verified = _Verified(cache_size)
         self._dummy = dummy_verifier()
+        self._secret: bytes | None = None
+
+    # passwords
 
     def password(self, login: str, password: str) -> AccountRecord:
         """The account of that login name; AuthenticationFailed, LoginDisabled.
@@ -78,10 +90,84 @@ class Authenticator:
         record = self._lookup(login)
         if record is None or not self._verified.has(record, password):
             if not verify(password, _strongest(record.verifiers if record else ()) or self._dummy):
-                raise AuthenticationFailed("wrong password" if record else "no such account")
+                raise failure(record)
             assert record is not None            # no password fits the dummy
             self._verified.add(record, password)
-        return _enabled(record)
+        return enabled(record)
+
+    def verifier(self, login: str, mechanism: str) -> tuple[AccountRecord | None, Verifier]:
+        """What SCRAM checks a login against.  Who is unknown, or has no password, looks like anybody."""
+        record = self._lookup(login)
+        fake = self._fake(login, mechanism)
+        for verifier in record.verifiers if record else ():
+            if verifier.mechanism == mechanism:
+                return record, verifier
+        return record, fake
+
+    def _fake(self, login: str, mechanism: str) -> Verifier:
+        """One that nobody can satisfy, and that is the same whenever and wherever it is asked for."""
+        if self._secret is None:
+            self._secret = self.directory.secret("fake salts")
+        name = normalize("NFC", login).casefold().encode("utf-8", "surrogatepass")
+        name = b"%b %b" % (mechanism.encode(), name)
+        salt, stored, server = (hmac.digest(self._secret, use + name, "sha256")
+                                for use in (b"salt ", b"stored ", b"server "))
+        size = hashlib.new(HASHES[mechanism]).digest_size
+        return Verifier(mechanism, salt[:SALT_SIZE], ITERATIONS, stored[:size], server[:size])
+
+    # keys
+
+    def external(self, fingerprint: str, authzid: str) -> tuple[AccountRecord, KeyRecord]:
+        """The account of a key, which ``authzid`` may name; AuthenticationFailed, LoginDisabled."""
+        found = self._key(fingerprint)
+        if found is None:
+            raise AuthenticationFailed("the key is nobody's", told="this certificate's key is not known here")
+        key, record = found
+        if key.expired(self.clock()):
+            raise AuthenticationFailed("the key's end date has passed", account=record.name,
+                                       told="the end date of this key has passed", code=b"EXPIRED")
+        self.same_account(record, authzid)
+        return enabled(record), key
+
+    def greeted(self, fingerprint: str) -> tuple[AccountRecord, KeyRecord] | None:
+        """Whom to greet with PREAUTH; None: the client may say who it is, and hears what is wrong."""
+        found = self._key(fingerprint)
+        if found is None or found[0].no_preauth or found[0].expired(self.clock()) \
+                or found[1].disabled is not None:
+            return None
+        return found[1], found[0]
+
+    def key_agrees(self, fingerprint: str, record: AccountRecord) -> None:
+        """That a key which came with another mechanism is not another account's; AuthenticationFailed."""
+        found = self._key(fingerprint)
+        if found is not None and found[1].name != record.name:
+            raise AuthenticationFailed("the client's key belongs to another account", account=record.name,
+                                       told="the key of your certificate belongs to another account")
+
+    def ended(self, entries: Iterable[Entry]) -> dict[Entry, str]:
+        """Who of those who are logged in may not be any more, and why."""
+        reasons = {entry: self._ended(*entry) for entry in entries}
+        return {entry: reason for entry, reason in reasons.items() if reason is not None}
+
+    def _ended(self, account: str, fingerprint: str | None) -> str | None:
+        record = self._lookup(account)
+        if record is None:
+            return "the account was removed"
+        if record.disabled is not None or fingerprint is None:
+            return record.disabled
+        found = self._key(fingerprint)
+        if found is None or found[1].name != record.name:
+            return "this key was revoked"
+        return "the end date of this key has passed" if found[0].expired(self.clock()) else None
+
+    def _key(self, fingerprint: str) -> tuple[KeyRecord, AccountRecord] | None:
+        try:
+            key = self.directory.keys.find(fingerprint)
+            return key, self.directory.account(key.account)
+        except (NoSuchKey, NoSuchAccount):
+            return None
+
+    # names
 
     def same_account(self, record: AccountRecord, authzid: str) -> None:
         """That ``authzid`` is empty or names this account, by any address; AuthenticationFailed."""
@@ -89,13 +175,20 @@ class Authenticator:
             return
         other = self._lookup(authzid)
         if other is None or other.name != record.name:
-            raise AuthenticationFailed("the authorization identity is another account")
+            raise AuthenticationFailed("the authorization identity is another account", account=record.name)
 
     def _lookup(self, login: str) -> AccountRecord | None:
         try:
             return self.directory.account(normalize("NFC", login))
         except NoSuchAccount:
             return None
+
+
+def failure(record: AccountRecord | None) -> AuthenticationFailed:
+    """A wrong password, or no such account: for logs two things, for the client one."""
+    if record is None:
+        return AuthenticationFailed("no such account", "baduser")
+    return AuthenticationFailed("wrong password", "badpassword", record.name)
 
 
 def _strongest(verifiers: Sequence[Verifier]) -> Verifier | None:
@@ -106,10 +199,11 @@ def _strongest(verifiers: Sequence[Verifier]) -> Verifier | None:
     return verifiers[0] if verifiers else None
 
 
-def _enabled(record: AccountRecord) -> AccountRecord:
+def enabled(record: AccountRecord) -> AccountRecord:
+    """The same account, if it may log in; LoginDisabled."""
     if record.disabled is not None:
-        raise LoginDisabled(record.disabled)
+        raise LoginDisabled(record.disabled, record.name)
     return record
 
 
-__all__ = ["AuthenticationFailed", "Authenticator", "LoginDisabled"]
+__all__ = ["AuthenticationFailed", "Authenticator", "Entry", "LoginDisabled"]

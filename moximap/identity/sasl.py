@@ -1,18 +1,20 @@
 """SASL mechanisms (RFC 4422), server side: step machines that know neither base64 nor sockets.
 
+Here are PLAIN, LOGIN and EXTERNAL; SCRAM is in moximap.identity.scram.
+
 The law of this file: a mechanism does no I/O and never blocks.  What must ask the directory it
 returns as a :class:`Check`, whose ``run`` the driver calls in a thread; that gives the next step.
-So a new mechanism is one class here and one row in MECHANISMS.
+So a new mechanism is one class, and one row in the table ``mechanisms`` of the protocol.
 
 The driver: ``step = mechanism.start(initial)``; then until it is ``Done``: a ``Challenge`` is sent
 and ``step = mechanism.step(response)``; a ``Check`` is ``step = await call(step.run, authenticator)``.
-AuthenticationFailed and LoginDisabled come out of ``run``, ProtocolError out of all three.
+AuthenticationFailed, LoginDisabled and ProtocolError come out of all three.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Union
+from typing import Union
 
 import attrs
 from zope.interface import Attribute, Interface, implementer
@@ -20,6 +22,24 @@ from zope.interface import Attribute, Interface, implementer
 from moximap.identity.authenticator import Authenticator
 from moximap.identity.errors import AuthenticationFailed, LoginDisabled, ProtocolError
 from moximap.store.interfaces import AccountRecord
+from moximap.store.keys import KeyRecord
+
+
+def _no_binding(name: str) -> bytes | None:
+    return None
+
+
+@attrs.frozen
+class Channel:
+    """What a mechanism may know of its connection.
+
+    ``key``: the fingerprint of the key that the client has proved, if it has.  ``binds``: whether this is
+    a channel that can be bound to (RFC 5056); ``binding`` gives the data of a named type, if it has it.
+    """
+
+    key: str | None = None
+    binds: bool = False
+    binding: Callable[[str], bytes | None] = _no_binding
 
 
 @attrs.frozen
@@ -31,10 +51,11 @@ class Challenge:
 
 @attrs.frozen
 class Done:
-    """The client is ``account``, and used the name ``login`` for it."""
+    """The client is ``account``, called ``login`` by itself.  ``key``: what proved it, if that was a key."""
 
     login: str
     account: AccountRecord
+    key: KeyRecord | None = None
 
 
 @attrs.frozen
@@ -93,9 +114,58 @@ def _plain(who: Authenticator, authzid: str, authcid: str, password: str) -> Don
     return Done(authcid, record)
 
 
-#: The mechanisms of this server by name, in upper case.
-MECHANISMS: Final[dict[bytes, Callable[[], IMechanism]]] = {Plain.name: Plain}
+@implementer(IMechanism)
+class Login:
+    """LOGIN (draft-murchison-sasl-login): never an RFC, and still what some programs speak."""
+
+    name = b"LOGIN"
+
+    def __init__(self) -> None:
+        self._login: str | None = None
+
+    def start(self, initial: bytes | None) -> Step:
+        return Challenge(b"User Name\0") if initial is None else self.step(initial)
+
+    def step(self, response: bytes) -> Step:
+        text = utf8(response, "the response")
+        if not text or "\0" in text:
+            raise ProtocolError("LOGIN wants a name and a password that are not empty")
+        if self._login is None:
+            self._login = text
+            return Challenge(b"Password\0")
+        login = self._login
+        return Check(login, lambda who: Done(login, who.password(login, text)))
 
 
-__all__ = ["MECHANISMS", "AuthenticationFailed", "Challenge", "Check", "Done", "IMechanism",
+@implementer(IMechanism)
+class External:
+    """EXTERNAL (RFC 4422 appendix A) by the key that TLS has proved; its account is the only one there is.
+
+    The authorization identity, maybe empty, is compared with that account and never looked for.
+    """
+
+    name = b"EXTERNAL"
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    def start(self, initial: bytes | None) -> Step:
+        if self._channel.key is None:
+            raise AuthenticationFailed("no key", told="no client certificate came with this connection")
+        return Challenge(b"") if initial is None else self.step(initial)
+
+    def step(self, response: bytes) -> Step:
+        authzid, key = utf8(response, "the authorization identity"), self._channel.key
+        if "\0" in authzid:
+            raise ProtocolError("an authorization identity has no NUL")
+        assert key is not None
+        return Check(authzid, lambda who: _external(who, key, authzid))
+
+
+def _external(who: Authenticator, fingerprint: str, authzid: str) -> Done:
+    record, key = who.external(fingerprint, authzid)
+    return Done(authzid or record.name, record, key)
+
+
+__all__ = ["AuthenticationFailed", "Challenge", "Channel", "Check", "Done", "External", "IMechanism", "Login",
            "LoginDisabled", "Plain", "ProtocolError", "Step", "utf8"]

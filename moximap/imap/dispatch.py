@@ -51,6 +51,8 @@ def allowed(session: Session, spec: Spec) -> None:
         raise Bad("no mailbox is selected")
     if spec.numbered:
         session.numbering.check()
+    if spec.writes or spec.admit is not None:
+        session.insist_on_writing()
     if spec.writes and session.view is not None and session.view.read_only:
         raise No("the mailbox is selected read-only", b"READ-ONLY")
 

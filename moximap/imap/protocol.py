@@ -18,7 +18,7 @@ from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from moximap.imap import dispatch
+from moximap.imap import dispatch, proving
 from moximap.imap.errors import Bye, Refusal
 from moximap.imap.framing import Announced, Framer, Part
 from moximap.imap.outlet import Outlet
@@ -27,6 +27,7 @@ from moximap.imap.receiving import Nowhere, Receiver, discard, judge
 from moximap.imap.session import Gone, ILayer, MakeLayer, Session
 from moximap.imap.site import Site
 from moximap.imap.trace import Trace
+from moximap.net.peer import Peer
 
 log = Logger()
 
@@ -49,6 +50,7 @@ class IMAPProtocol(LineReceiver):
         self.MAX_LENGTH = site.limits.line
         self.site = site
         self.tls = self.layered = False
+        self.peer: Peer
         self.peer_key: str | None = None
         self._implicit_tls = implicit_tls
         self._framer = Framer()
@@ -73,6 +75,7 @@ class IMAPProtocol(LineReceiver):
 
     def connectionMade(self) -> None:
         self.site.connections.add(self)
+        self.peer = Peer(self.transport)
         self._outlet.attach(self.transport)
         no_delay = getattr(self.transport, "setTcpNoDelay", None)
         if no_delay is not None:                   # an answer in two writes would wait for an ACK
@@ -97,7 +100,21 @@ class IMAPProtocol(LineReceiver):
         if len(self.site.connections) > self.site.limits.connections:
             self.dismiss("too many connections, try again later", b"UNAVAILABLE")
             return
-        self.write(b"* OK [CAPABILITY %b] moximap ready\r\n" % self.site.dialect.capabilities(self.session))
+        if self.peer_key is None:
+            proving.say_hello(self.session)
+        else:
+            self._hold()
+            self._spawn(self._greet_owner_of_key())
+
+    async def _greet_owner_of_key(self) -> None:
+        self._running = True
+        try:
+            await proving.greet(self.session)
+        except Bye as error:
+            self.dismiss(error.text, error.code)
+        finally:
+            self._ran()
+        self._resume()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._lost = True

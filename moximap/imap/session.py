@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 
+from moximap.imap.attempting import Pending
 from moximap.imap.dialect import AUTHENTICATED, NOT_AUTHENTICATED, SELECTED, Dialect, Enabling
 from moximap.imap.errors import No
 from moximap.imap.numbering import INumbering, SequenceNumbers
+from moximap.imap.guarding import Expiry
 from moximap.imap.view import View
+from moximap.net.peer import Peer
 from moximap.store.interfaces import AccountRecord, IAccount
+from moximap.store.keys import KeyRecord
 from moximap.store.opened import OpenAccount
 from moximap.values import Mailbox, NumSet, Written
 
@@ -56,6 +60,7 @@ class IOutlet(Protocol):
     """Where a session's bytes go, and where the lines inside a command come from."""
 
     tls: bool
+    peer: Peer
     peer_key: str | None
     layered: bool                 # a layer was added
 
@@ -80,9 +85,15 @@ class IOutlet(Protocol):
     def close(self) -> None:
         """After the tagged line of the running command: close the connection."""
 
+    def dismiss(self, text: str, code: bytes | None = None) -> None:
+        """Close it now, with one BYE."""
+
 
 class Session:
-    """``enabled`` has ENABLE names in upper case.  ``saved`` is the search result that "$" names."""
+    """``enabled`` has ENABLE names in upper case.  ``saved`` is the search result that "$" names.
+
+    ``key``: what it was entered by, if that was a key.  ``guarded``: it ends when its key or account does.
+    """
 
     def __init__(self, site: Site, out: IOutlet) -> None:
         self.site = site
@@ -91,11 +102,15 @@ class Session:
         self.state = NOT_AUTHENTICATED
         self.enabled: set[bytes] = set()
         self.record: AccountRecord | None = None
+        self.key: KeyRecord | None = None
+        self.guarded = True
+        self._expiry: Expiry | None = None
         self.room: OpenAccount | None = None
         self.view: View | None = None
         self.saved = NumSet()
         self.tag = b"*"
         self.failed_logins = 0
+        self.attempts = Pending(self)
         self.client_id: dict[str, str | None] = {}
         self.numbering: INumbering = SequenceNumbers()
         self.view_hooks: list[Callable[[View], None]] = []
@@ -155,19 +170,36 @@ class Session:
 
     def change(self, method: Callable[..., _W], *args: Any, **kwargs: Any) -> Deferred[_W]:
         """Run a store method that writes; everybody here hears of it."""
+        self.insist_on_writing()
         assert self.room is not None
         return self.room.write(method, *args, **kwargs)
 
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing may be changed at all, by the kind of key that this was entered by."""
+        return self.key is not None and self.key.read_only
+
+    def insist_on_writing(self) -> None:
+        if self.read_only:
+            raise No("this key may only read", b"NOPERM")
+
+    def introduced(self, client_id: dict[str, str | None]) -> None:
+        """The client has said by ID what program it is."""
+        self.client_id = client_id
+        self.attempts.flush()
+
     # states
 
-    async def login(self, record: AccountRecord) -> None:
-        """The client is the owner of an account."""
+    async def login(self, record: AccountRecord, key: KeyRecord | None = None) -> None:
+        """The client is the owner of an account, and has proved it by ``key`` if there is one."""
         room = await self.site.accounts.get(record.name)
         if room.users > self.site.limits.connections_per_account:
             self.site.accounts.release(room)
             raise No("too many connections of this account", b"LIMIT")
-        self.room, self.record = room, record
+        self.room, self.record, self.key = room, record, key
         self.state = AUTHENTICATED
+        if key is not None and key.until is not None:
+            self._expiry = Expiry(self, key.until)
         if record.name in self.site.traced:
             self.out.trace(record.name)
             self.write = self.out.write
@@ -199,6 +231,9 @@ class Session:
 
     def end(self) -> None:
         """The connection is over: give back what it held."""
+        self.attempts.flush()
+        if self._expiry is not None:
+            self._expiry.cancel()
         self.unselect()
         if self.room is not None:
             self.site.accounts.release(self.room)

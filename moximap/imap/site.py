@@ -10,13 +10,17 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 import moximap
+from moximap.identity.attempts import AttemptLog
 from moximap.identity.authenticator import Authenticator
 from moximap.imap.dialect import Dialect, standard
+from moximap.imap.guarding import Guard
 from moximap.store.interfaces import IDirectory
 from moximap.store.opened import OpenAccounts
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
+
+    from moximap.imap.session import Session
 
 _T = TypeVar("_T")
 
@@ -32,6 +36,9 @@ class ICall(Protocol):
 
 class IConnection(Protocol):
     """One connection of a client."""
+
+    @property
+    def session(self) -> Session: ...
 
     def dismiss(self, text: str, code: bytes | None = None) -> None:
         """End it, with one BYE."""
@@ -82,10 +89,20 @@ class Site:
     dialect: Dialect = attrs.field(factory=standard)
     connections: set[IConnection] = attrs.field(factory=set, init=False)
     accounts: OpenAccounts = attrs.field()
+    attempts: AttemptLog = attrs.field()
+    guard: Guard = attrs.field()
 
     @accounts.default
     def _accounts(self) -> OpenAccounts:
         return OpenAccounts(self.directory, self.pool.call, self.reactor, self.pool.quick)
+
+    @attempts.default
+    def _attempts(self) -> AttemptLog:
+        return AttemptLog(self.directory, self.pool.call, self.reactor)
+
+    @guard.default
+    def _guard(self) -> Guard:
+        return Guard(self)
 
     def say_goodbye(self) -> None:
         """The server stops: end all connections with a BYE."""

@@ -37,11 +37,9 @@ class Keys:
 
     def of(self, account: str | None = None) -> tuple[KeyRecord, ...]:
         with self._read() as connection:
-            if account is None:
-                rows = every(connection.execute, f"{_SELECT} ORDER BY folded, key.name, fingerprint")
-            else:
-                rows = every(connection.execute, _SELECT + " AND account.id = ? ORDER BY key.name, fingerprint",
-                             (account_row(connection, account)[0],))
+            id = None if account is None else account_row(connection, account)[0]
+            rows = every(connection.execute, f"{_SELECT} AND (?1 IS NULL OR account.id = ?1)"
+                         " ORDER BY folded, key.name, fingerprint", (id,))
             return tuple(map(_record, rows))
 
     def find(self, fingerprint: str) -> KeyRecord:

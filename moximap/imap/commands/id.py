@@ -25,7 +25,7 @@ class Id:
     def run(self, session: Session) -> None:
         """Our version is told only to those who have logged in."""
         if self.fields:
-            session.client_id = self.fields
+            session.introduced(self.fields)
         version = b""
         if logged_in(session):
             version = b' "version" %b' % encoding.quoted(session.site.version.encode())

@@ -1,31 +1,21 @@
-"""LOGIN, AUTHENTICATE and STARTTLS (RFC 9051 6.2, RFC 4959 SASL-IR, RFC 5530)."""
+"""LOGIN, AUTHENTICATE and STARTTLS (RFC 9051 6.2, RFC 4959 SASL-IR, RFC 5530), and two mechanisms: PLAIN
+(RFC 4616) and LOGIN."""
 
 from __future__ import annotations
 
-import binascii
-
 import attrs
 
-from moximap.identity.errors import AuthenticationFailed, LoginDisabled, ProtocolError
-from moximap.identity.sasl import MECHANISMS, Challenge, Done, IMechanism
+from moximap.identity.sasl import Done, Plain
+from moximap.identity.sasl import Login as LoginMechanism
 from moximap.imap.dialect import NOT_AUTHENTICATED, Capability, Extension, Reply, Spec
-from moximap.imap.errors import Bad, Bye, No
+from moximap.imap.errors import Bad, No
 from moximap.imap.grammar import Cursor
+from moximap.imap.proving import Mechanism, Trial, channel, early, exchange, insist_on_tls, prove, secure
 from moximap.imap.session import Session
-from moximap.store.interfaces import AccountRecord
-
-
-def secure(session: Session) -> bool:
-    """Whether a password may be sent here."""
-    return session.out.tls or session.site.plaintext_login
 
 
 def can_start_tls(session: Session) -> bool:
     return session.site.tls is not None and not session.out.tls and early(session)
-
-
-def early(session: Session) -> bool:
-    return session.state == NOT_AUTHENTICATED
 
 
 @attrs.frozen
@@ -45,13 +35,12 @@ class Login:
     password: str = attrs.field(repr=False)
 
     async def run(self, session: Session) -> Reply:
-        _insist_on_tls(session)
-        try:
-            check = session.site.authenticator.password
-            record = await session.call(check, self.user, self.password)
-        except (AuthenticationFailed, LoginDisabled) as error:
-            raise failed(session, error) from None
-        return await logged_in(session, record)
+        insist_on_tls(session)
+        return await prove(session, Trial("login", self.user), self._proof(session))
+
+    async def _proof(self, session: Session) -> Done:
+        check = session.site.authenticator.password
+        return Done(self.user, await session.call(check, self.user, self.password))
 
 
 @attrs.frozen
@@ -62,65 +51,13 @@ class Authenticate:
     initial: bytes | None = attrs.field(repr=False)
 
     async def run(self, session: Session) -> Reply:
-        make = MECHANISMS.get(self.mechanism)
-        if make is None:
+        row: Mechanism | None = session.dialect.tables["mechanisms"].get(self.mechanism)
+        if row is None:
+            session.attempts.made("(unrecognized)", "", "-", "badprotocol")
             raise No("there is no such mechanism here", b"CANNOT")
-        _insist_on_tls(session)
-        try:
-            done = await _exchange(session, make(), self.initial)
-        except (AuthenticationFailed, LoginDisabled) as error:
-            raise failed(session, error) from None
-        except ProtocolError as error:
-            raise Bad(str(error)) from None
-        return await logged_in(session, done.account)
-
-
-async def _exchange(session: Session, mechanism: IMechanism, initial: bytes | None) -> Done:
-    """Drive a mechanism to its end."""
-    step = mechanism.start(None if initial is None else _decode(initial))
-    while not isinstance(step, Done):
-        if isinstance(step, Challenge):
-            session.write(b"+ %b\r\n" % binascii.b2a_base64(step.data, newline=False))
-            response = await session.out.read_line()
-            if response == b"*":
-                raise Bad("authentication aborted")
-            step = mechanism.step(_decode(response))
-        else:
-            step = await session.call(step.run, session.site.authenticator)
-    return step
-
-
-def _decode(response: bytes) -> bytes:
-    """A client's response; "=" is an empty initial response (RFC 4959 section 3)."""
-    if response == b"=":
-        return b""
-    try:
-        return binascii.a2b_base64(response, strict_mode=True)
-    except binascii.Error:
-        raise Bad("invalid base64") from None
-
-
-def _insist_on_tls(session: Session) -> None:
-    if not secure(session):
-        raise No("passwords are only accepted over TLS", b"PRIVACYREQUIRED")
-
-
-def failed(session: Session, error: AuthenticationFailed | LoginDisabled) -> No:
-    """The answer to a failed attempt; too many of them end the connection.
-
-    A disabled login has no code, so that clients show the text and ask for no other password.
-    """
-    if isinstance(error, LoginDisabled):
-        return No(str(error))
-    session.failed_logins += 1
-    if session.failed_logins >= session.site.limits.failed_logins:
-        raise Bye("too many failed logins")
-    return No("wrong name or password", b"AUTHENTICATIONFAILED")
-
-
-async def logged_in(session: Session, record: AccountRecord) -> Reply:
-    await session.login(record)
-    return Reply("welcome", b"CAPABILITY " + session.dialect.capabilities(session))
+        row.insist(session)
+        trial = Trial(self.mechanism.decode().lower())
+        return await prove(session, trial, exchange(session, trial, row.make(channel(session)), self.initial))
 
 
 def parse_starttls(p: Cursor) -> StartTLS:
@@ -154,8 +91,11 @@ EXTENSION = Extension(
         Capability(b"STARTTLS", can_start_tls),
         Capability(b"LOGINDISABLED", lambda s: early(s) and not secure(s)),
         Capability(b"AUTH=PLAIN", lambda s: early(s) and secure(s)),
+        Capability(b"AUTH=LOGIN", lambda s: early(s) and secure(s)),
         Capability(b"SASL-IR")),
     commands={b"STARTTLS": Spec(parse_starttls, NOT_AUTHENTICATED),
               b"LOGIN": Spec(parse_login, NOT_AUTHENTICATED),
               b"AUTHENTICATE": Spec(parse_authenticate, NOT_AUTHENTICATED)},
+    mechanisms={b"PLAIN": Mechanism(lambda channel: Plain(), insist_on_tls),
+                b"LOGIN": Mechanism(lambda channel: LoginMechanism(), insist_on_tls)},
 )

@@ -55,14 +55,14 @@ class Select:
         except BaseException:
             session.room.release(image)
             raise
-        view = View(opened.mailbox, image, self.read_only, session.room.flags)
+        view = View(opened.mailbox, image, self.read_only or session.read_only, session.room.flags)
         session.select(view)
         _describe(session, view)
         for (row, value), ready in zip(self.parameters, prepared, strict=True):
             row.apply(session, view, value, ready)
         view.owed_highest()                        # SELECT has said it
         return Reply(f"{'EXAMINE' if self.read_only else 'SELECT'} completed",
-                     b"READ-ONLY" if self.read_only else b"READ-WRITE")
+                     b"READ-ONLY" if view.read_only else b"READ-WRITE")
 
 
 def _leave(session: Session) -> None:

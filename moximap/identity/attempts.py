@@ -1,0 +1,120 @@
+"""Login attempts on their way to the directory: gathered in memory, written in the background, then logged.
+
+The law of this file: it is called in the reactor thread, never waits, and never fails its caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import time
+from typing import Any, Final
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from moximap.store.attempts import Attempt, Attempts
+from moximap.store.interfaces import IDirectory
+
+log = Logger("moximap.login")
+
+#: Attempts unlike each other that wait for the writer; of more there is only the line in the log.
+WAITING: Final = 1000
+#: Seconds between two looks for attempts that are too old.
+CLEAN: Final = 6 * 3600.0
+
+
+class AttemptLog:
+    """``call`` runs a blocking function elsewhere.  ``now``: Unix seconds."""
+
+    def __init__(self, directory: IDirectory, call: Callable[..., Deferred[Any]], reactor: IReactorTime,
+                 now: Callable[[], float] = time) -> None:
+        self._directory = directory
+        self._call = call
+        self._reactor = reactor
+        self._now = now
+        self._waiting: dict[Attempt, Attempts] = {}
+        self._writing: Deferred[None] | None = None
+        self._cleaned: float | None = None
+        self._start: IDelayedCall | None = None
+
+    def note(self, attempt: Attempt) -> None:
+        """An attempt was made; all that is noted while another batch is written is the next batch."""
+        now = self._now()
+        earlier = self._waiting.get(attempt)
+        if earlier is not None:
+            self._waiting[attempt] = attrs.evolve(earlier, count=earlier.count + 1, last=now)
+        elif len(self._waiting) < WAITING:
+            self._waiting[attempt] = Attempts(attempt, 1, now, now)
+        else:
+            tell(attempt, None)
+        if self._writing is None and self._start is None:
+            # What comes in the same turn of the reactor is one batch.
+            self._start = self._reactor.callLater(0, self._begin)
+
+    def flush(self) -> Deferred[None]:
+        """Write all that was noted; fires when it is written."""
+        done: Deferred[None] = Deferred()
+        if self._writing is None:
+            self._begin()
+        if self._writing is None:
+            done.callback(None)
+        else:
+            self._writing.addCallback(lambda _: self.flush().chainDeferred(done))
+        return done
+
+    def _begin(self) -> None:
+        start, self._start = self._start, None
+        if start is not None and start.active():
+            start.cancel()
+        if not self._waiting:
+            return
+        batch, self._waiting = list(self._waiting.values()), {}
+        self._writing = Deferred()
+        self._call(self._write, batch).addCallbacks(
+            self._written, self._failed, callbackArgs=(batch,), errbackArgs=(batch,))
+
+    def _write(self, batch: list[Attempts]) -> list[int]:
+        """In a thread."""
+        counts: list[int] = self._directory.attempts.record(batch)
+        now = self._now()
+        if self._cleaned is None or now - self._cleaned > CLEAN:
+            self._cleaned = now
+            self._directory.attempts.clean(now)
+        return counts
+
+    def _written(self, counts: list[int], batch: list[Attempts]) -> None:
+        for noted, count in zip(batch, counts, strict=True):
+            tell(noted.attempt, count)
+        self._ended()
+
+    def _failed(self, failure: Failure, batch: list[Attempts]) -> None:
+        """The record is lost, the log has it."""
+        for noted in batch:
+            tell(noted.attempt, None)
+        log.error("login attempts cannot be written: {reason}", reason=failure.value)
+        self._ended()
+
+    def _ended(self) -> None:
+        done, self._writing = self._writing, None
+        if self._waiting:
+            self._begin()
+        if done is not None:
+            done.callback(None)
+
+
+def tell(attempt: Attempt, count: int | None) -> None:
+    """The line for people and for fail2ban: the address stands before all that a client can choose."""
+    log.info("login {outcome}: address={address} result={result} mechanism={mechanism} account={account}"
+             " login={login} key={key} count={count}",
+             outcome="ok" if attempt.result == "ok" else "failed", address=attempt.remote,
+             result=attempt.result, mechanism=attempt.mechanism, account=printable(attempt.account),
+             login=printable(attempt.login), key=attempt.key or "-",
+             count="?" if count is None else count)
+
+
+def printable(text: str) -> str:
+    """A client's text in quotes, in ASCII without control characters, not too long."""
+    return '"' + text[:200].encode("unicode_escape").decode("ascii").replace('"', '\\"') + '"'

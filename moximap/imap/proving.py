@@ -1,0 +1,159 @@
+"""How a connection gets its owner: by LOGIN, a SASL mechanism, or the key that TLS has proved.
+
+The law of this file: every attempt that is judged is noted, whatever becomes of it.
+"""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Awaitable, Callable
+
+import attrs
+from twisted.logger import Logger
+
+from moximap.identity.errors import AuthenticationFailed, LoginDisabled, ProtocolError
+from moximap.identity.sasl import Challenge, Channel, Check, Done, IMechanism
+from moximap.imap.dialect import NOT_AUTHENTICATED, Reply
+from moximap.imap.errors import Bad, Bye, No, Refusal
+from moximap.imap.session import Gone, Session
+from moximap.store.errors import StoreError
+
+log = Logger()
+
+
+@attrs.frozen
+class Mechanism:
+    """A row of the table ``mechanisms``.  ``insist`` raises a No where it may not be used."""
+
+    make: Callable[[Channel], IMechanism]
+    insist: Callable[[Session], None]
+
+
+class Aborted(Bad):
+    """The client sent "*"."""
+
+
+@attrs.define
+class Trial:
+    """An attempt that is being judged; ``login``: who the client says it is, as far as is known."""
+
+    mechanism: str
+    login: str = ""
+
+
+def secure(session: Session) -> bool:
+    """Whether a password may be sent here."""
+    return session.out.tls or session.site.plaintext_login
+
+
+def early(session: Session) -> bool:
+    return session.state == NOT_AUTHENTICATED
+
+
+def insist_on_tls(session: Session) -> None:
+    if not secure(session):
+        raise No("passwords are only accepted over TLS", b"PRIVACYREQUIRED")
+
+
+def channel(session: Session) -> Channel:
+    out = session.out
+    return Channel(out.peer_key, out.tls and out.peer.binds(), out.peer.binding)
+
+
+async def prove(session: Session, trial: Trial, proof: Awaitable[Done]) -> Reply:
+    """Let ``proof`` find out who is there, and log in; what became of it is noted."""
+    result, account = "error", "-"
+    try:
+        done = await proof
+        account = done.account.name
+        if done.key is None and session.out.peer_key is not None:
+            # A client with a known key is that key's account, or nobody.
+            await session.call(session.site.authenticator.key_agrees, session.out.peer_key, done.account)
+        trial.login = done.login
+        await session.login(done.account, done.key)
+        result = "ok"
+        return Reply("welcome", b"CAPABILITY " + session.dialect.capabilities(session))
+    except (AuthenticationFailed, LoginDisabled) as error:
+        result = error.result if isinstance(error, AuthenticationFailed) else "logindisabled"
+        account = error.account
+        raise failed(session, error) from None
+    except ProtocolError as error:
+        result = "badprotocol"
+        raise Bad(str(error)) from None
+    except (Aborted, Gone):
+        result = "aborted"
+        raise
+    except Bad:
+        result = "badprotocol"
+        raise
+    finally:
+        session.attempts.made(trial.mechanism, trial.login, account, result)
+
+
+def failed(session: Session, error: AuthenticationFailed | LoginDisabled) -> Refusal | Bye:
+    """The answer to a failed attempt; too many of them end the connection.
+
+    A disabled login has no code, so that clients show the text and ask for no other password.
+    """
+    if isinstance(error, LoginDisabled):
+        return No(str(error))
+    session.failed_logins += 1
+    if session.failed_logins >= session.site.limits.failed_logins:
+        return Bye("too many failed logins")
+    return No(error.told, error.code)
+
+
+async def exchange(session: Session, trial: Trial, mechanism: IMechanism, initial: bytes | None) -> Done:
+    """Drive a mechanism to its end.  ``initial``: the initial response in base64."""
+    step = mechanism.start(None if initial is None else _decode(initial))
+    while not isinstance(step, Done):
+        if isinstance(step, Challenge):
+            session.write(b"+ %b\r\n" % binascii.b2a_base64(step.data, newline=False))
+            response = await session.out.read_line()
+            if response == b"*":
+                raise Aborted("authentication aborted")
+            step = mechanism.step(_decode(response))
+        else:
+            step = await _judged(session, trial, step)
+    return step
+
+
+async def _judged(session: Session, trial: Trial, check: Check) -> Challenge | Done:
+    trial.login = check.login
+    return await session.call(check.run, session.site.authenticator)
+
+
+def _decode(response: bytes) -> bytes:
+    """A client's response; "=" is an empty initial response (RFC 4959 section 3)."""
+    if response == b"=":
+        return b""
+    try:
+        return binascii.a2b_base64(response, strict_mode=True)
+    except binascii.Error:
+        raise Bad("invalid base64") from None
+
+
+async def greet(session: Session) -> None:
+    """The greeting of a client that came with a key: PREAUTH where that is enough, else OK.
+
+    Whatever keeps the key from being enough is told when the client asks for EXTERNAL.
+    """
+    fingerprint = session.out.peer_key
+    assert fingerprint is not None
+    try:
+        found = await session.call(session.site.authenticator.greeted, fingerprint)
+        if found is not None:
+            record, key = found
+            await session.login(record, key)
+            session.attempts.made("tlsclientauth", record.name, record.name, "ok")
+    except No as error:
+        raise Bye(error.text, error.code) from None
+    except StoreError as error:
+        log.error("a key cannot be looked up: {error}", error=error)
+    say_hello(session)
+
+
+def say_hello(session: Session) -> None:
+    """The greeting."""
+    status = b"OK" if session.record is None else b"PREAUTH"
+    session.write(b"* %b [CAPABILITY %b] moximap ready\r\n" % (status, session.dialect.capabilities(session)))
