@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import secrets
@@ -106,6 +107,7 @@ def connect(path: Path, *, write: bool) -> apsw.Connection:
     connection = apsw.Connection(str(path), flags=flags)
     try:
         be_patient(connection, PATIENCE)
+        keep_log(connection)
         connection.wal_autocheckpoint(0)      # it would run inside the call that commits
         connection.pragma("synchronous", "full")
         connection.pragma("journal_size_limit", LOG_LIMIT)
@@ -116,6 +118,12 @@ def connect(path: Path, *, write: bool) -> apsw.Connection:
         connection.close()
         raise
     return connection
+
+
+def keep_log(connection: apsw.Connection) -> None:
+    """Let the log's files stay when the last connection closes: on a full disk none could be made."""
+    yes = ctypes.c_int(1)
+    connection.file_control("main", apsw.SQLITE_FCNTL_PERSIST_WAL, ctypes.addressof(yes))
 
 
 def be_patient(connection: apsw.Connection, seconds: float) -> None:

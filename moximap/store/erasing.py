@@ -8,7 +8,7 @@ from typing import Final
 
 import apsw
 
-from moximap.store.database import every, one
+from moximap.store.database import every, is_disk_full, one
 from moximap.store.presence import Presence, is_alive
 from moximap.store.transaction import Transaction
 from moximap.store.writer import Writer
@@ -22,8 +22,15 @@ _WIDTH: Final = 20
 
 
 def say_floor(presence: Presence, modseq: int) -> None:
-    """This opening may still read what was expunged after ``modseq``."""
-    presence.say(f"{modseq:0{_WIDTH}d}")
+    """This opening may still read what was expunged after ``modseq``.
+
+    Where the disk is too full to say it, others take it for 0, or for what was said before.
+    """
+    try:
+        presence.say(f"{modseq:0{_WIDTH}d}")
+    except OSError as error:
+        if not is_disk_full(error):
+            raise
 
 
 def common_floor(presence: Presence, floor: int) -> int:

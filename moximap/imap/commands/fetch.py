@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Protocol
 
@@ -18,7 +19,7 @@ from moximap.imap.fetching import (PIECE, Context, Field, FlagsField, IFetchItem
 from moximap.imap.grammar import Cursor
 from moximap.imap.messageset import MessageSet
 from moximap.imap.session import Session
-from moximap.store.errors import StoreError
+from moximap.store.errors import NoSpace, StoreError, Unavailable
 from moximap.values import SEEN, NumSet
 
 #: A row of the table ``fetch``: parses what stands behind an item's name.
@@ -68,7 +69,9 @@ class Fetch:
                 return None
         found, unseen = await _stream(session, plan, NumSet.ascending(uids), seen)
         if seen and unseen:
-            await mark_seen(session, unseen)
+            # Who reads gets what he reads, also where the disk is too full to note that he did.
+            with suppress(NoSpace, Unavailable):
+                await mark_seen(session, unseen)
         if found < len(uids):
             raise No("some of the messages are gone for good", b"EXPUNGEISSUED")
         if view.uids is not view.image.uids and any(view.image.place(uid) is None for uid in uids):
