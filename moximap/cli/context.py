@@ -88,6 +88,12 @@ class Data:
         with self.directory() as directory, closing(directory.open(name)) as account:
             yield account
 
+    def ring_all(self) -> None:
+        """Tell running servers of what concerns every account."""
+        assert self.path is not None
+        with closing(Bell(self.path / "bell")) as bell:
+            bell.ring_all()
+
     def ring(self, account: str, modseq: int) -> None:
         """Tell running servers that an account changed."""
         assert self.path is not None

@@ -175,8 +175,12 @@ def _line(session: Session, tag: bytes, status: bytes, code: bytes | None, text:
 async def catch_up(session: Session, may_expunge: bool, *, tells: bool = True,
                    answered: StoreAnswer | None = None) -> None:
     """Tell the client what changed in the selected mailbox, as far as it may be told now."""
+    if not tells:
+        return
+    if session.watches:
+        await _tell_news(session)
     view, room = session.view, session.room
-    if view is None or room is None or not tells:
+    if view is None or room is None:
         return
     session.site.listen_to_bells()
     if not room.fresh(view.image):
@@ -190,6 +194,14 @@ async def catch_up(session: Session, may_expunge: bool, *, tells: bool = True,
     told = view.tell(changes, may_expunge, answered)
     if told:
         session.write(told)
+
+
+async def _tell_news(session: Session) -> None:
+    session.site.listen_to_bells()
+    for watch in session.watches:
+        news = await watch.news(session)
+        if news:
+            session.write(news)
 
 
 async def _changes(session: Session) -> list[Changes]:

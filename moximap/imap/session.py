@@ -89,10 +89,18 @@ class IOutlet(Protocol):
         """Close it now, with one BYE."""
 
 
+class IWatch(Protocol):
+    """Something that a client wants to hear of, other than messages of the selected mailbox."""
+
+    def news(self, session: Session) -> Awaitable[bytes]:
+        """The untagged responses that tell what happened since the last call."""
+
+
 class Session:
     """``enabled`` has ENABLE names in upper case.  ``saved`` is the search result that "$" names.
 
     ``key``: what it was entered by, if that was a key.  ``guarded``: it ends when its key or account does.
+    ``watches`` are asked wherever changes may be told, and wake an IDLE.
     """
 
     def __init__(self, site: Site, out: IOutlet) -> None:
@@ -114,6 +122,7 @@ class Session:
         self.client_id: dict[str, str | None] = {}
         self.numbering: INumbering = SequenceNumbers()
         self.view_hooks: list[Callable[[View], None]] = []
+        self.watches: list[IWatch] = []
         self.account_tells = 0
 
     # what is enabled

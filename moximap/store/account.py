@@ -17,6 +17,7 @@ from moximap.store import (appending, backup, checking, database, digesting, era
                            mailboxes, names, quota, repairing, replacing, searching, storing,
                            transfer)
 from moximap.store.backup import Progress
+from moximap.store.annotations_table import AnnotationsTable
 from moximap.store.checkpointing import Checkpointer
 from moximap.store.checks import Message
 from moximap.store.contents import Files, Prepared
@@ -51,6 +52,7 @@ class Account:
         self._home = home
         self._readers = Readers(self._connect_reader, self.flags)
         self._writer = Writer(self._connect_writer, self.flags, self._committed)
+        self.annotations = AnnotationsTable(self._readers, self._writer)
         with database.translated():
             self._presence = Presence(home / "open")
             self._files = Files(home, self._presence.token)

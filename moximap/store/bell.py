@@ -63,6 +63,12 @@ class Bell:
             for name in self._peers():
                 self._send(name, datagram)
 
+    def ring_all(self) -> None:
+        """Tell all other processes that something changed that concerns every account."""
+        with self._lock:
+            for name in self._peers():
+                self._mark_lost(name)
+
     def drain(self) -> list[tuple[str, int]] | None:
         """What was rung since the last time; None if something was lost: everything is stale."""
         rung: dict[str, int] = {}

@@ -75,6 +75,10 @@ RULES: Final[tuple[tuple[str, str], ...]] = (
      " GROUP BY l.mailbox HAVING max(l.modseq) > ifnull(b.modseq, 0)"),
     ("the subscription of {0} has a modseq above the account's",
      "SELECT name FROM subscription WHERE modseq > (SELECT modseq FROM account)"),
+    ("annotation {1} of mailbox {0} is of none, or older or newer than it may be",
+     "SELECT a.mailbox, a.entry FROM annotation a LEFT JOIN mailbox b ON b.id = a.mailbox WHERE"
+     " a.createseq < 1 OR a.modseq < a.createseq OR iif(a.mailbox, b.id IS NULL OR a.modseq > b.modseq"
+     " OR b.removed AND a.value IS NOT NULL, a.modseq > (SELECT modseq FROM account))"),
     ("mailbox {0} has no parent, or a wrong one",
      "SELECT c.name FROM mailbox c LEFT JOIN mailbox p ON p.id = c.parent WHERE NOT c.removed AND"
      " iif(c.parent IS NULL, instr(c.name, '/'), p.removed IS NOT 0 OR p.name || '/' <> substr(c.name,"

@@ -21,6 +21,7 @@ from moximap.store import backup, checking_directory, database
 from moximap.store.addresses_table import AccountRow, Addresses
 from moximap.store.addresses_table import account_row as _row
 from moximap.store.addresses_table import is_taken as _exists
+from moximap.store.annotations_table import SharedAnnotations
 from moximap.store.attempts_table import AttemptsTable
 from moximap.store.checkpointing import Checkpointer
 from moximap.store.database import every, one
@@ -53,6 +54,7 @@ class Directory:
             self._connection.wal_autocheckpoint(1000)
             self._finish_what_was_cut_off()
             self.keys = Keys(self._read, self._write)
+            self.annotations = SharedAnnotations(self._read, self._write)
             self.addresses = Addresses(self._read, self._write)
             self.attempts = AttemptsTable(path / DATABASE)
 

@@ -14,6 +14,7 @@ from zope.interface import Attribute, Interface
 
 from moximap.store.addresses import IAddresses
 from moximap.store.attempts import IAttempts
+from moximap.store.annotations import IAnnotations, ISharedAnnotations
 from moximap.store.keys import IKeys
 from moximap.values import (Appended, Changes, Copied, Created, InternalDate, Listing, Mailbox,
                             NumSet, Opened, Quota, Resource, SearchTree, Stored, Written)
@@ -88,6 +89,7 @@ class IAccount(Interface):
 
     name: str = Attribute("the account's name")
     flags: IFlagTable = Attribute("names of the flag codes")
+    annotations: IAnnotations = Attribute("annotations of mailboxes and of the account")
     needs_sync: bool = Attribute("a flag-only commit is not durable yet: somebody should sync soon")
 
     def close() -> None:
@@ -247,6 +249,7 @@ class IDirectory(Interface):
     """All accounts, and how they log in.  Names and addresses are NFC, compared without case."""
 
     keys: IKeys = Attribute("clients' public keys")
+    annotations: ISharedAnnotations = Attribute("the server's own annotations")
     addresses: IAddresses = Attribute("further addresses, and domains")
     attempts: IAttempts = Attribute("login attempts")
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import attrs
 
-from moximap.store import names, quota
+from moximap.store import annotations_table, names, quota
 from moximap.store.database import every, one
 from moximap.store.errors import Cannot, HasChildren, MailboxExists, OverQuota
 from moximap.store.transaction import MAILBOX_COLUMNS, Transaction, load_mailbox
@@ -58,6 +58,7 @@ def remove(transaction: Transaction, mailbox: int) -> array[int]:
     uids = empty(transaction, mailbox)
     transaction.execute("UPDATE mailbox SET removed = 1, uses = '', modseq = ? WHERE id = ?",
                         (transaction.modseq, mailbox))
+    annotations_table.bury(transaction, mailbox)
     return uids
 
 
@@ -107,6 +108,7 @@ def _rename_inbox(transaction: Transaction, inbox: Mailbox, new: str) -> Created
     target = attrs.evolve(_make(transaction, new, ()), modseq=0)      # nobody knew it before
     everything = NumSet(((1, inbox.uidnext),))
     moved = relocate(transaction, inbox, everything, target, move=True)
+    annotations_table.copy(transaction, inbox.id, target.id)
     if _is_subscribed(transaction, inbox.name):
         _subscribe(transaction, new)
     return Created(transaction.modseq, moved.changes, (*made, transaction.need(new)))

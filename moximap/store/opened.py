@@ -116,6 +116,11 @@ class OpenAccount:
             if image.mailbox in self.images:
                 self.images[image.mailbox] = self.images.pop(image.mailbox)      # the youngest spare
 
+    @property
+    def moment(self) -> tuple[int, int]:
+        """It is another one after every write that this process knows of."""
+        return self.heard, self._last
+
     def fresh(self, image: Image) -> bool:
         """No bell was heard since the start of a query that has finished, and no write of ours was missed."""
         return image.checked == self.heard and image.modseq >= self._missed.get(image.mailbox, 0)

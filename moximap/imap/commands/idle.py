@@ -32,8 +32,10 @@ class Watch:
         self._waiting: Deferred[None] | None = None
 
     def start(self) -> None:
-        if self._room is not None and self._session.view is not None:
-            self._room.listen(self._session, self._session.view.mailbox.id, self._ring)
+        view = self._session.view
+        if self._room is not None and (view is not None or self._session.watches):
+            wanted = None if view is None or self._session.watches else view.mailbox.id
+            self._room.listen(self._session, wanted, self._ring)
         self._read()
 
     def stop(self) -> None:
