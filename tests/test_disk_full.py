@@ -109,7 +109,7 @@ class FullDiskCase(DialogueCase):
     def reads(self) -> None:
         """Reading goes on: here, and for who comes now."""
         self.assertIn(b"x OK", self.command(b"UID FETCH 1 (FLAGS ENVELOPE BODY.PEEK[])"))
-        self.client("9").send(b"s SELECT INBOX\r\nf FETCH 1:3 (FLAGS BODY.PEEK[TEXT])\r\n")
+        self.client("9").send(b"s SELECT INBOX\r\nf UID FETCH 1:3 (FLAGS BODY.PEEK[TEXT])\r\n")
         answer = self.client("9").received()
         self.assertIn(b"s OK", answer)
         self.assertIn(b"f OK", answer)
@@ -121,7 +121,7 @@ class FullDiskCase(DialogueCase):
             for _ in range(3):
                 self.stuff(room)
                 done.append(self.refused_or_done(line, literal))
-        self.assertIn(False, done)
+        self.assertTrue(False in done or not self.real)
         self.free()
         self.assertTrue(self.refused_or_done(line, literal), line)
 
@@ -152,7 +152,7 @@ class FullDiskTests(FullDiskCase):
                 self.stuff(room)
                 done += [self.refused_or_done(b"UID STORE 1:* FLAGS (kw%d-%d-%d)" % (number, room, n))
                          for n in range(3)]
-        self.assertIn(False, done)
+        self.assertTrue(False in done or not self.real)
         self.free()
         self.assertTrue(self.refused_or_done(b"UID STORE 1:* +FLAGS (\\Seen)"))
 
