@@ -61,6 +61,7 @@ setup(
         "precis-i18n >= 1.1",
         "pyOpenSSL >= 24.2",
         "rich >= 13.7",
+        "segno >= 1.6",
         "selectolax >= 0.3.21",
         "service-identity >= 24.1",
         "zope.interface >= 6.4",

@@ -225,7 +225,7 @@ class Server(MultiService):
                     plaintext_login=self.config.plaintext_login, peer_key=peer_key,
                     listen_to_bells=self._doorbell.doRead, traced=frozenset(self.config.trace),
                     trace_messages=self.config.trace_messages)
-        self._doorbell.connect(site.accounts)
+        self._doorbell.connect(site.accounts, site.guard.directory_changed)
         for kind, late in self._late.items():
             late.behind = KINDS[kind](site)
         return site
@@ -238,6 +238,7 @@ class Server(MultiService):
         site, self.site = self.site, None
         if site is not None:
             site.say_goodbye()
+            await site.attempts.flush()
             for account in site.accounts.close_all():
                 await self._pool.call(account.close)
             self._pool.stopService()

@@ -12,15 +12,18 @@ import attrs
 import click
 
 from moximap.delivery.importing import BadSource
+from moximap.identity.clientkeys import BadKey
 from moximap.identity.passwords import PasswordRefused
 from moximap.store.account import Account
-from moximap.store.bell import Bell
+from moximap.store.bell import DIRECTORY, Bell
 from moximap.store.directory import DATABASE, Directory
 from moximap.store.errors import (AccountExists, Cannot, MailboxExists, NoSuchAccount, NoSuchMailbox,
                                   StoreError)
+from moximap.store.keys import KeyExists, NoSuchKey
 
 #: Failures that other input would not have had.
-_BAD_INPUT = (NoSuchAccount, AccountExists, NoSuchMailbox, MailboxExists, Cannot, PasswordRefused, BadSource)
+_BAD_INPUT = (NoSuchAccount, AccountExists, NoSuchMailbox, MailboxExists, Cannot, PasswordRefused, BadSource,
+              BadKey, KeyExists, NoSuchKey)
 
 
 class Failure(click.ClickException):
@@ -38,7 +41,7 @@ def failure(error: Exception) -> Failure:
     return Failure(str(error), 2 if isinstance(error, _BAD_INPUT) else 1)
 
 
-EXPECTED = (StoreError, PasswordRefused, BadSource, OSError)
+EXPECTED = (StoreError, PasswordRefused, BadSource, BadKey, OSError)
 
 
 def _tell(error: click.ClickException) -> int:
@@ -99,6 +102,10 @@ class Data:
         assert self.path is not None
         with closing(Bell(self.path / "bell")) as bell:
             bell.ring(account, modseq)
+
+    def ring_directory(self) -> None:
+        """Tell running servers that keys or accounts changed: sessions of what is gone end."""
+        self.ring(DIRECTORY, 0)
 
 
 pass_data = click.make_pass_decorator(Data)

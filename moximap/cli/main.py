@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 
 import moximap
-from moximap.cli import accounts, backups, checks, mail, quotas
+from moximap.cli import accounts, backups, checks, keygen, keys, mail, quotas
 from moximap.cli.context import Data, Program
 
 #: The commands, in the order of the help.
-COMMANDS = (accounts.account, mail.import_, mail.deliver, checks.check, backups.backup,
+COMMANDS = (accounts.account, keys.key, mail.import_, mail.deliver, checks.check, backups.backup,
             backups.restore, quotas.quota)
 
 
@@ -25,5 +25,6 @@ def main(context: click.Context, path: Path | None) -> None:
     context.obj = Data(path)
 
 
+keys.key.add_command(keygen.gen)
 for _command in COMMANDS:
     main.add_command(_command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from twisted.internet.interfaces import IReadDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from moximap.store.bell import Bell
+from moximap.store.bell import DIRECTORY, Bell
 from moximap.store.opened import OpenAccounts
 
 
@@ -23,10 +24,12 @@ class Doorbell(Service):
         self._path = path
         self._bell: Bell | None = None
         self._accounts: OpenAccounts | None = None
+        self._directory_changed: Callable[[], None] = lambda: None
 
-    def connect(self, accounts: OpenAccounts) -> None:
+    def connect(self, accounts: OpenAccounts, directory_changed: Callable[[], None] = lambda: None) -> None:
         """Start; OSError.  Commands then hear what was rung before they answer (``doRead``)."""
         self._bell, self._accounts = Bell(self._path), accounts
+        self._directory_changed = directory_changed
         accounts.on_write = self._bell.ring
         self._reactor.addReader(self)
 
@@ -53,5 +56,9 @@ class Doorbell(Service):
         rung = self._bell.drain()
         if rung is None:
             self._accounts.bell(None)
+            self._directory_changed()
         for account, modseq in rung or ():
-            self._accounts.bell(account, modseq)
+            if account == DIRECTORY:
+                self._directory_changed()
+            else:
+                self._accounts.bell(account, modseq)

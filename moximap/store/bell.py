@@ -20,6 +20,8 @@ from moximap.store.presence import Presence
 _LONGEST_PATH: Final = 100
 _THROUGH: Final = "/proc/self/fd/{}/{}"
 _WAKE: Final = b"0 "
+#: Rung as an account's name, which it cannot be: the directory changed, keys or accounts of it.
+DIRECTORY: Final = "/"
 _LONGEST: Final = 1024
 
 
