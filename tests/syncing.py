@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 import random
 import re
+import socket
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import attrs
 from imapclient import IMAPClient
 from imapclient.imap_utf7 import encode
+
+from tests.server import PROGRAM_SECONDS
 
 FLAGS = ("\\Seen", "\\Answered", "\\Flagged", "\\Draft", "\\Deleted", "$Forwarded", "$Junk", "NonJunk", "a:b")
 WORDS = ("Work", "R&D", "Entw\u00fcrfe", "a b", "(x)", "\u65e5\u672c\u8a9e", 'q"q', "Receipts")
@@ -31,6 +35,15 @@ class Letter:
 
 
 Mailboxes = dict[str, dict[str, Letter]]    # names, Message-IDs
+
+
+def connect(port: int, user: str, password: str) -> IMAPClient:
+    """A client of the server on a port of this machine."""
+    imap = IMAPClient("127.0.0.1", port, ssl=False, timeout=PROGRAM_SECONDS)
+    # The library sends a command in pieces; without this each waits until the one before has arrived.
+    imap.socket().setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    imap.login(user, password)
+    return imap
 
 
 class Side:
@@ -65,11 +78,6 @@ class Side:
     def subscribed(self) -> set[str]:
         return {name for _, _, name in self.imap.list_sub_folders()}
 
-    def leave(self) -> None:
-        """Close the mailbox: Dovecot breaks off sessions whose mailbox is removed."""
-        if self.imap._imap.state == "SELECTED":
-            self.imap.unselect_folder()
-
     def select(self, name: str, keys: list[str]) -> list[int]:
         """Open a mailbox; the UIDs of some of its messages."""
         self.imap.select_folder(name)
@@ -96,7 +104,7 @@ class World:
     sides: tuple[Side, Side]
     interimap: Callable[..., None]
     mailboxes: Mailboxes = attrs.field(factory=dict)
-    subscribed: dict[str, bool] = attrs.field(factory=dict)     # those that are settled
+    subscribed: dict[str, bool] = attrs.field(factory=dict)     # not those that are new in this round
     done: dict[str, int] = attrs.field(factory=dict)
     _owners: dict[tuple[str, str], Side] = attrs.field(factory=dict)    # of messages, in this round
     _made: dict[str, Side] = attrs.field(factory=dict)
@@ -105,8 +113,8 @@ class World:
 
     def in_step(self) -> None:
         """Both sides have everything: a new round begins."""
-        near, far = (side.subscribed() for side in self.sides)
-        self.subscribed = {name: name in near for name in self.mailboxes if (name in near) == (name in far)}
+        subscribed = self.sides[0].subscribed()
+        self.subscribed = {name: name in subscribed for name in self.mailboxes}
         self._owners.clear()
         self._made.clear()
         self._toggled.clear()
@@ -194,7 +202,9 @@ class World:
         return True
 
     def create(self, side: Side) -> None:
-        name = self.new_name(self.chance.choice(["", *(n + "/" for n in self.names(side) if n != "INBOX")]))
+        # Not below what is new as well: interimap may copy the child first, for which moximap makes the parent.
+        parents = [name + "/" for name in self.names(side) if name != "INBOX" and name not in self._made]
+        name = self.new_name(self.chance.choice(["", *parents]))
         side.imap.create_folder(name)
         self.mailboxes[name] = {}
         self._made[name] = side
@@ -205,6 +215,7 @@ class World:
 
     def rename(self, side: Side) -> None:
         old, new = self.removable(side), self.new_name()
+        self.leave()
         side.imap.rename_folder(old, new)
         self.interimap(f"--target={self.other(side).name},database", "--rename", encoded(old), encoded(new))
 
@@ -221,7 +232,7 @@ class World:
         name = self.removable(side)
         if any(other.startswith(name + "/") for other in self.mailboxes):
             return False    # moximap keeps parents
-        self.other(side).leave()
+        self.leave()
         side.imap.delete_folder(name)
         self.interimap(f"--target={self.other(side).name},database", "--delete", encoded(name))
         del self.mailboxes[name]
@@ -230,6 +241,11 @@ class World:
 
     def removable(self, side: Side) -> str:
         return self.chance.choice([name for name in self.names(side) if name != "INBOX"])
+
+    def leave(self) -> None:
+        """Close the mailboxes: Dovecot breaks off sessions whose mailbox goes away."""
+        for side in self.sides:
+            side.imap.select_folder("INBOX")
 
     def other(self, side: Side) -> Side:
         return self.sides[self.sides[0] is side]
