@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
-from moximap.imap.protocol import BACKLOG
+from moximap.imap.intake import BACKLOG
 from moximap.imap.site import Limits
 from moximap.net.deflate import PIECE, Deflate
 from tests import test_commands_idle, test_commands_messages
