@@ -7,12 +7,12 @@ from pathlib import Path
 import click
 
 import moximap
-from moximap.cli import accounts, backups, checks, keygen, keys, mail, quotas
+from moximap.cli import accounts, backups, checks, keygen, keys, mail, metadata, quotas
 from moximap.cli.context import Data, Program
 
 #: The commands, in the order of the help.
 COMMANDS = (accounts.account, keys.key, mail.import_, mail.deliver, checks.check, backups.backup,
-            backups.restore, quotas.quota)
+            backups.restore, quotas.quota, metadata.metadata)
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
