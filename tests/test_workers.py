@@ -5,7 +5,9 @@ from __future__ import annotations
 import imaplib
 import os
 import re
+import select
 import signal
+from pathlib import Path
 
 from tests.server import Server, ServerTestCase, add_account, listen, moximap_command, ports_in, twistd
 
@@ -40,7 +42,8 @@ class WorkerTests(ServerTestCase):
     def served_by(self, client: imaplib.IMAP4) -> int:
         """The worker that has this connection: the one with a socket to the client's port."""
         port = client.sock.getsockname()[1]
-        inodes = {line.split()[9] for line in open("/proc/net/tcp") if f":{port:04X} 01 " in line}
+        table = Path("/proc/net/tcp").read_text().splitlines()
+        inodes = {line.split()[9] for line in table if f":{port:04X} 01 " in line}
         for pid in self.pids().values():
             for descriptor in os.listdir(f"/proc/{pid}/fd"):
                 target = os.readlink(f"/proc/{pid}/fd/{descriptor}")
@@ -94,7 +97,6 @@ class WorkerTests(ServerTestCase):
     def test_workers_end_when_the_supervisor_is_killed(self) -> None:
         workers = [os.pidfd_open(pid) for pid in self.pids().values()]
         self.server.child.process.kill()
-        import select
         for descriptor in workers:
             self.addCleanup(os.close, descriptor)
             self.assertTrue(select.select([descriptor], [], [], 30)[0], "the worker goes on alone")
