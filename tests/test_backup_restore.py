@@ -14,6 +14,7 @@ from moximap.store.backup_taking import take
 from moximap.store.directory import Directory
 from moximap.store.errors import AccountExists, Cannot, NoSpace, NoSuchAccount, NoSuchMailbox, Unavailable
 from moximap.store.interfaces import IAccount, NewMessage
+from moximap.store.keys import KeyRecord
 from moximap.store.restoring import Restored
 from moximap.store.restoring_accounts import Restoration
 from moximap.store.restoring_source import Source
@@ -33,6 +34,10 @@ def mail(account: IAccount) -> Mail:
 
 def validities(account: IAccount) -> dict[str, int]:
     return {box.name: box.uidvalidity for box in account.mailboxes().mailboxes}
+
+
+def key(account: str, name: str) -> KeyRecord:
+    return KeyRecord("A" * 43, account, name, "ecdsa-p256", b"certificate")
 
 
 class RestoreCase(StoreCase, OnDisk):
@@ -121,6 +126,38 @@ class WholeAccountTests(RestoreCase):
         self.account = self.open()
         self.assertEqual(mail(self.account), self.saved)
 
+    def test_its_keys_addresses_and_switches_come_back_too(self) -> None:
+        self.directory.keys.add(key("ann", "phone"))
+        self.directory.addresses.add("ann", "ann@example.org")
+        self.directory.set_capabilities_off("ann", ["IDLE"])
+        self.snapshot = self.take()
+        directory = self.elsewhere()
+        self.assertEqual(directory.keys.of("ann"), self.directory.keys.of("ann"))
+        self.assertEqual(directory.account("ann@example.org"), self.directory.account("ann"))
+        self.assertEqual(directory.account("ann").capabilities_off, ("IDLE",))
+
+    def test_what_is_another_accounts_now_is_told_and_left_there(self) -> None:
+        self.directory.keys.add(key("ann", "phone"))
+        self.directory.addresses.add("ann", "ann@example.org")
+        self.snapshot = self.take()
+        self.account.close()
+        self.directory.remove("ann")
+        self.directory.add("bob")
+        self.directory.keys.add(key("bob", "mine"))
+        self.directory.addresses.add("bob", "ann@example.org")
+        done = self.restoration().account("ann")
+        self.assertEqual(done.problems, ["address ann@example.org is another account's now",
+                                         "key phone is another account's now"])
+        self.assertEqual(self.directory.account("ann@example.org").name, "bob")
+        self.account = self.open()
+
+    def test_under_another_name_it_has_no_keys_and_addresses(self) -> None:
+        self.directory.keys.add(key("ann", "phone"))
+        self.directory.addresses.add("ann", "ann@example.org")
+        self.snapshot = self.take()
+        self.assertEqual(self.restoration().account("bob").problems, [])
+        self.assertEqual((self.directory.addresses.of("bob"), self.directory.keys.of("bob")), ((), ()))
+
     def test_it_can_be_restored_beside_itself(self) -> None:
         self.restoration().account("bob")
         with closing(self.directory.open("bob")) as account:
@@ -181,6 +218,16 @@ class ReplaceTests(RestoreCase):
         changes = self.account.changes(opened.mailbox.id, opened.changes.modseq)
         self.assertEqual(list(changes.expunged), [1, 2, 3, 5])
         self.assertEqual(len(list(self.account.fetch(opened.mailbox.id, ALL, ("content",)))), 5)
+
+    def test_annotations_are_as_they_were(self) -> None:
+        self.account.annotations.change("Sent", {"/private/comment": b"sent"})
+        self.account.annotations.change("", {"/private/comment": b"all"})
+        self.snapshot = self.take()
+        self.account.annotations.change("Sent", {"/private/comment": None, "/private/more": b"x"})
+        self.account.annotations.change("", {"/private/comment": b"new", "/private/more": b"x"})
+        self.restoration().account("ann", replace=True)
+        self.assertEqual(self.account.annotations.of("Sent"), {"/private/comment": b"sent"})
+        self.assertEqual(self.account.annotations.of(""), {"/private/comment": b"all"})
 
     def test_contents_that_are_there_are_shared(self) -> None:
         before = self.contents()
@@ -248,6 +295,13 @@ class MailboxTests(RestoreCase):
         self.assertEqual(mail(self.account), self.saved)
         self.assertGreater(self.box("Sent").uidvalidity, before)
         self.assertEqual(self.box("Sent").uses, ("\\Sent",))
+
+    def test_it_has_its_annotations_again(self) -> None:
+        self.account.annotations.change("Sent", {"/private/comment": b"sent"})
+        self.snapshot = self.take()
+        self.account.delete("Sent")
+        self.mailbox("Sent")
+        self.assertEqual(self.account.annotations.of("Sent"), {"/private/comment": b"sent"})
 
     def test_a_use_that_another_has_now_stays_there(self) -> None:
         self.account.delete("Sent")

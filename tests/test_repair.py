@@ -26,6 +26,12 @@ MORE = (
     "UPDATE subscription SET modseq = 999",
     "DELETE FROM message WHERE mailbox = 1; UPDATE mailbox SET messages = 0 WHERE id = 1",
     "DELETE FROM message",
+    "INSERT INTO annotation VALUES (99, '/private/comment', x'00', 1, 1)",
+    "INSERT INTO annotation VALUES (1, '/private/comment', x'00', 1, 2)",
+    "INSERT INTO annotation VALUES (1, '/private/comment', x'00', 99, 99)",
+    "INSERT INTO annotation VALUES (0, '/private/comment', x'00', 99, 99)",
+    "INSERT INTO annotation SELECT id, '/private/comment', x'00', 1, 1 FROM mailbox WHERE name = 'Junk';"
+    " UPDATE mailbox SET removed = 1 WHERE name = 'Junk'",
     f"INSERT INTO mailbox (name, uidvalidity, modseq, createseq, removed, messages, uidnext) SELECT '{STAGED}x',"
     " uidvalidity + 1, modseq, createseq, 1, 2, 3 FROM mailbox WHERE name = 'a/b';"
     " INSERT INTO message SELECT (SELECT max(id) FROM mailbox), uid, modseq, createseq, flags, date, zone, saved,"

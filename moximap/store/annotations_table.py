@@ -13,7 +13,7 @@ from zope.interface import implementer
 from moximap.store import names
 from moximap.store.annotations import (LARGEST, MOST, Annotated, AnnotationsTooLarge, IAnnotations,
                                        ISharedAnnotations, TooManyAnnotations, clean)
-from moximap.store.database import every, one
+from moximap.store.database import Execute, every, one
 from moximap.store.errors import Cannot
 from moximap.store.readers import Readers
 from moximap.store.transaction import Transaction
@@ -52,8 +52,7 @@ class AnnotationsTable:
     def of(self, mailbox: str) -> dict[str, bytes]:
         with self._readers.snapshot() as snapshot:
             id = snapshot.named(names.canonical(mailbox)).id if mailbox else ACCOUNT
-            return dict(every(snapshot.connection.execute, "SELECT entry, value FROM annotation"
-                              " WHERE mailbox = ? AND value IS NOT NULL ORDER BY entry", (id,)))
+            return of(snapshot.connection.execute, id)
 
     def named(self, entries: Collection[str]) -> dict[int, dict[str, bytes]]:
         found: dict[int, dict[str, bytes]] = {}
@@ -111,10 +110,19 @@ def _stamp(transaction: Transaction, mailbox: int) -> None:
 
 def copy(transaction: Transaction, source: int, target: int) -> None:
     """Give a mailbox, which is new, what another one has; limits do not count here."""
-    values = dict(every(transaction.execute, "SELECT entry, value FROM annotation"
-                        " WHERE mailbox = ? AND value IS NOT NULL", (source,)))
-    if _set(transaction, target, values):
-        _stamp(transaction, target)
+    give(transaction, target, of(transaction.execute, source))
+
+
+def of(execute: Execute, mailbox: int) -> dict[str, bytes]:
+    """What a mailbox has, or with ACCOUNT the account."""
+    return dict(every(execute, "SELECT entry, value FROM annotation WHERE mailbox = ?"
+                      " AND value IS NOT NULL ORDER BY entry", (mailbox,)))
+
+
+def give(transaction: Transaction, mailbox: int, values: Mapping[str, bytes]) -> None:
+    """Set what a new mailbox has, or with ACCOUNT the account; limits do not count here."""
+    if _set(transaction, mailbox, values) and mailbox != ACCOUNT:
+        _stamp(transaction, mailbox)
 
 
 def bury(transaction: Transaction, mailbox: int) -> None:

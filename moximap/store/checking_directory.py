@@ -15,6 +15,10 @@ from moximap.store.database import every
 #: Directories of which no account is made are put aside under such a name.
 LOST: Final = ".lost-"
 
+#: Tables whose rows belong to accounts, and what they are.
+OWNED: Final = (("verifier", "passwords"), ("address", "addresses"), ("key", "keys"),
+                ("capability_off", "switches"))
+
 
 def check(connection: apsw.Connection, accounts: Path, home: Callable[[str], Path]) -> Iterator[str]:
     """Problems, in words.  To be asked where nobody can add or remove an account meanwhile."""
@@ -31,9 +35,10 @@ def check(connection: apsw.Connection, accounts: Path, home: Callable[[str], Pat
 
 
 def _without_account(connection: apsw.Connection) -> Iterator[str]:
-    statement = "SELECT count(*) FROM verifier WHERE account NOT IN (SELECT id FROM account)"
-    if count := connection.execute(statement).get:
-        yield f"{count} passwords belong to no account"
+    for table, what in OWNED:
+        statement = f"SELECT count(*) FROM {table} WHERE account NOT IN (SELECT id FROM account)"
+        if count := connection.execute(statement).get:
+            yield f"{count} {what} belong to no account"
 
 
 def _astray(accounts: Path, homes: set[str]) -> Iterator[str]:
@@ -53,6 +58,7 @@ def repair(connection: apsw.Connection) -> Iterator[str]:
         if folded != name.casefold():
             connection.execute("UPDATE account SET folded = ? WHERE id = ?", (name.casefold(), id))
             yield f"account {name} is found by its name again"
-    connection.execute("DELETE FROM verifier WHERE account NOT IN (SELECT id FROM account)")
-    if count := connection.changes():
-        yield f"removed {count} passwords of no account"
+    for table, what in OWNED:
+        connection.execute(f"DELETE FROM {table} WHERE account NOT IN (SELECT id FROM account)")
+        if count := connection.changes():
+            yield f"removed {count} {what} of no account"

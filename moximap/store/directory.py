@@ -28,6 +28,7 @@ from moximap.store.database import every, one
 from moximap.store.errors import AccountExists, Cannot, Unavailable
 from moximap.store.interfaces import AccountRecord, IDirectory, Verifier
 from moximap.store.keys_table import Keys
+from moximap.store.restoring_logins import Login
 
 SCHEMA: Final = "directory"
 DATABASE: Final = "directory.db"
@@ -91,18 +92,20 @@ class Directory:
             self._put(draft, home)
             return _record(connection, row)
 
-    def adopt(self, record: AccountRecord, draft: Path) -> AccountRecord:
-        """Add an account whose files are ready, in a directory on the same disk; AccountExists, Cannot."""
-        name = clean_name(record.name)
+    def adopt(self, login: Login, draft: Path) -> list[str]:
+        """Add an account whose files are ready, in a directory on the same disk; AccountExists, Cannot.
+
+        Gives what of its logins it cannot have any more, in words.
+        """
+        name = clean_name(login.name)
         with self._write() as connection:
             if _exists(connection, name):
                 raise AccountExists("an account of that name exists already")
             connection.execute("INSERT INTO account (name, folded, created, disabled) VALUES (?, ?, ?, ?)",
-                               (name, name.casefold(), record.created, record.disabled))
-            row = _row(connection, name)
-            _write_verifiers(connection, row[0], record.verifiers)
+                               (name, name.casefold(), login.created, login.disabled))
+            lost = list(login.write(connection, _row(connection, name)[0]))
             self._put(draft, self._home(name))
-            return _record(connection, row)
+            return lost
 
     def set_verifiers(self, name: str, verifiers: Sequence[Verifier]) -> None:
         with self._write() as connection:
@@ -223,11 +226,6 @@ def directory_name(name: str) -> str:
     """The name of an account's directory: the same for names that are the same without case."""
     quoted = quote(name.casefold(), safe="@+").replace("~", "%7E")
     return "%2E" + quoted[1:] if quoted.startswith(".") else quoted
-
-
-def record(connection: apsw.Connection, name: str) -> AccountRecord:
-    """An account as a directory's database has it; NoSuchAccount."""
-    return _record(connection, _row(connection, name))
 
 
 def _record(connection: apsw.Connection, row: AccountRow) -> AccountRecord:

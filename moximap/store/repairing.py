@@ -13,7 +13,7 @@ from typing import Final
 
 import apsw
 
-from moximap.store import mailboxes, names
+from moximap.store import annotations_table, mailboxes, names
 from moximap.store.checking import COUNTED, STAGED, torn
 from moximap.store.contents import DIGEST_COLUMNS, Files, digest_columns
 from moximap.store.database import every, one
@@ -31,11 +31,12 @@ STEP: Final = 100
 
 _HIGHEST: Final = ("SELECT max(modseq) FROM (SELECT max(modseq) AS modseq FROM mailbox UNION ALL"
                    " SELECT max(modseq) FROM message UNION ALL SELECT max(modseq) FROM log UNION ALL"
-                   " SELECT max(modseq) FROM subscription)")
+                   " SELECT max(modseq) FROM subscription UNION ALL SELECT max(modseq) FROM annotation)")
 _BEHIND: Final = (
     "SELECT id, name FROM mailbox b WHERE modseq < createseq"
     " OR modseq < (SELECT max(modseq) FROM message WHERE mailbox = b.id)"
-    " OR modseq < (SELECT max(modseq) FROM log WHERE mailbox = b.id)")
+    " OR modseq < (SELECT max(modseq) FROM log WHERE mailbox = b.id)"
+    " OR modseq < (SELECT max(modseq) FROM annotation WHERE mailbox = b.id)")
 _UNLOGGED: Final = (
     "SELECT DISTINCT b.id, b.name FROM mailbox b JOIN message m ON m.mailbox = b.id"
     " WHERE m.modseq > b.logfloor AND NOT EXISTS (SELECT 1 FROM log l WHERE l.mailbox = m.mailbox"
@@ -187,6 +188,21 @@ def _message_modseqs(transaction: Transaction) -> list[str]:
     return [f"gave {len(rows)} messages a new modseq"] if rows else []
 
 
+def _annotations(transaction: Transaction) -> list[str]:
+    """Those of mailboxes that are not there go; one that is older than itself is changed now."""
+    gone = every(transaction.execute, "DELETE FROM annotation WHERE mailbox <> 0 AND mailbox NOT IN"
+                 " (SELECT id FROM mailbox) RETURNING entry")
+    removed = every(transaction.execute, "SELECT DISTINCT a.mailbox FROM annotation a JOIN mailbox b"
+                    " ON b.id = a.mailbox WHERE b.removed AND a.value IS NOT NULL")
+    for id, in removed:
+        annotations_table.bury(transaction, id)
+    older = every(transaction.execute, "SELECT mailbox, entry FROM annotation WHERE modseq < createseq")
+    transaction.executemany("UPDATE annotation SET modseq = ? WHERE mailbox = ? AND entry = ?",
+                            [(transaction.modseq, *row) for row in older] if older else [])
+    done = [f"removed {len(gone) + len(removed)} annotations of no mailbox"] if gone or removed else []
+    return [*done, f"gave {len(older)} annotations a new modseq"] if older else done
+
+
 def _mailbox_modseqs(transaction: Transaction) -> list[str]:
     rows = every(transaction.execute, _BEHIND)
     for id, _ in rows:
@@ -277,4 +293,4 @@ def _forget_needless(transaction: Transaction) -> list[str | None]:
 #: In this order: what comes later may rest on what is mended before it.
 MENDINGS: Final[tuple[Mending, ...]] = (
     _account_counters, _keywords, _inbox, _parents, _uidvalidities, _uidnexts, _cut_off_restores,
-    _message_modseqs, _mailbox_modseqs, _logs, _sizes, _mailbox_counters)
+    _message_modseqs, _annotations, _mailbox_modseqs, _logs, _sizes, _mailbox_counters)

@@ -6,7 +6,7 @@ the account has of it is damaged, it is mended.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from time import time
 from typing import Final
@@ -14,7 +14,7 @@ from typing import Final
 import apsw
 import attrs
 
-from moximap.store import appending, mailboxes, names, restoring_swap
+from moximap.store import annotations_table, appending, mailboxes, names, restoring_swap
 from moximap.store.backup import Progress
 from moximap.store.contents import Files, Prepared
 from moximap.store.database import every, one
@@ -77,7 +77,8 @@ class Restorer:
         if uids is not None and not rows:
             raise Cannot("the snapshot has no such message in that mailbox")
         subscribed = saved.name in source.listing.subscribed
-        box = self._writer.run(lambda t: _need(t, target, saved, subscribed))
+        annotations = source.annotations(saved.id)
+        box = self._writer.run(lambda t: _need(t, target, saved, subscribed, annotations))
         present: dict[bytes, list[int]] = {}
         with self._readers.snapshot() as snapshot:
             for checksum, content in snapshot.connection.execute(_PRESENT, (box,)):
@@ -96,9 +97,12 @@ class Restorer:
                 id = self._writer.run(lambda t, saved=saved: restoring_swap.stage(t, saved))  # type: ignore[misc]
                 before = self.done.messages
                 self._fill(source, id, source.messages(saved.id))
-                staged.append(restoring_swap.Staged(id, saved, self.done.messages - before))
+                staged.append(restoring_swap.Staged(id, saved, self.done.messages - before,
+                                                    source.annotations(saved.id)))
                 self.done.mailboxes += 1
-            self._writer.run(lambda t: restoring_swap.swap(t, staged, source.listing.subscribed))
+            rest = restoring_swap.Rest(source.listing.subscribed,
+                                       source.annotations(annotations_table.ACCOUNT))
+            self._writer.run(lambda t: restoring_swap.swap(t, staged, rest))
         except BaseException:
             self._writer.run(restoring_swap.give_up)
             raise
@@ -201,7 +205,8 @@ class Restorer:
             batch.clear()
 
 
-def _need(transaction: Transaction, target: str, saved: Mailbox, subscribed: bool) -> int:
+def _need(transaction: Transaction, target: str, saved: Mailbox, subscribed: bool,
+          annotations: Mapping[str, bytes]) -> int:
     """The id of the mailbox, which is made with those of its old uses that no other has now."""
     found = transaction.find(names.canonical(target))
     if found is not None:
@@ -209,7 +214,9 @@ def _need(transaction: Transaction, target: str, saved: Mailbox, subscribed: boo
     rows = every(transaction.execute, "SELECT uses FROM mailbox WHERE uses <> ''")
     held = {use for uses, in rows for use in uses.split()}
     free = [use for use in saved.uses if use not in held]
-    return mailboxes.create(transaction, target, free, subscribed).mailboxes[-1].id
+    id = mailboxes.create(transaction, target, free, subscribed).mailboxes[-1].id
+    annotations_table.give(transaction, id, annotations)
+    return id
 
 
 def add(transaction: Transaction, mailbox: int, batch: Sequence[Item]) -> dict[int, int]:

@@ -24,11 +24,11 @@ from moximap.store.backup import Progress
 from moximap.store.backup_snapshots import SavedAccount, Snapshot
 from moximap.store.directory import DATABASE as DIRECTORY
 from moximap.store.directory import SCHEMA as DIRECTORY_SCHEMA
-from moximap.store.directory import Directory, record
+from moximap.store.directory import Directory
 from moximap.store.errors import AccountExists, NoSuchAccount
-from moximap.store.interfaces import AccountRecord
 from moximap.store.presence import Presence
 from moximap.store.restoring import Restored
+from moximap.store.restoring_logins import Login
 from moximap.store.restoring_source import Source
 from moximap.values import NumSet
 
@@ -83,14 +83,14 @@ class Restoration:
 
     def _new(self, name: str, keep_uids: bool) -> Restored:
         with database.translated(), _room(self.data) as room:
-            saved = _record(self.snapshot, self.saved.name, room)
+            login = _login(self.snapshot, self.saved.name, room)
             home = room / "home"
             for path in (home, home / "large", home / "tmp", home / "open"):
                 path.mkdir(mode=0o700)
             _upgraded(self.snapshot.home(self.saved) / mail.DATABASE, home / mail.DATABASE, mail.SCHEMA)
             done = self._fill(home, keep_uids)
             backup.sync_tree(home)
-            self.directory.adopt(attrs.evolve(saved, name=name), home)
+            done.problems += self.directory.adopt(login.under(name), home)
         return done
 
     def _fill(self, home: Path, keep_uids: bool) -> Restored:
@@ -137,10 +137,10 @@ def _upgraded(path: Path, copy: Path, schema: str) -> Path:
     return copy
 
 
-def _record(snapshot: Snapshot, name: str, room: Path) -> AccountRecord:
+def _login(snapshot: Snapshot, name: str, room: Path) -> Login:
     path = _upgraded(snapshot.path / DIRECTORY, room / DIRECTORY, DIRECTORY_SCHEMA)
     with closing(backup.read_only(path)) as connection:
-        return record(connection, name)
+        return Login.read(connection, name)
 
 
 @contextmanager

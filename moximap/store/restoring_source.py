@@ -9,7 +9,7 @@ from typing import Final
 
 import attrs
 
-from moximap.store import backup
+from moximap.store import annotations_table, backup
 from moximap.store.contents import Spool
 from moximap.store.database import every, one
 from moximap.store.errors import Unavailable
@@ -58,6 +58,11 @@ class Source:
         """A mailbox by its name; NoSuchMailbox."""
         with self._readers.snapshot() as snapshot:
             return snapshot.named(canonical(name))
+
+    def annotations(self, mailbox: int) -> dict[str, bytes]:
+        """What a mailbox has, or with ACCOUNT the account."""
+        with self._readers.snapshot() as snapshot:
+            return annotations_table.of(snapshot.connection.execute, mailbox)
 
     def messages(self, mailbox: int, uids: NumSet | None = None) -> list[Saved]:
         """Messages of a mailbox in order of their UIDs."""

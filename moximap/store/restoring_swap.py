@@ -6,11 +6,11 @@ have a name that no mailbox can have, so that the check and its repair know them
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 
-from moximap.store import mailboxes
+from moximap.store import annotations_table, mailboxes
 from moximap.store.checking import STAGED
 from moximap.store.database import every, one
 from moximap.store.errors import Unavailable
@@ -20,11 +20,20 @@ from moximap.values import Mailbox
 
 @attrs.frozen
 class Staged:
-    """A mailbox that waits, whose it is to be, and how many messages it should have."""
+    """A mailbox that waits, what it is to be, and how many messages it should have."""
 
     id: int
     saved: Mailbox
     messages: int
+    annotations: Mapping[str, bytes]
+
+
+@attrs.frozen
+class Rest:
+    """What an account has beside its mailboxes."""
+
+    subscribed: Iterable[str]
+    annotations: Mapping[str, bytes]
 
 
 def stage(transaction: Transaction, saved: Mailbox) -> int:
@@ -36,8 +45,8 @@ def stage(transaction: Transaction, saved: Mailbox) -> int:
          transaction.modseq))[0])
 
 
-def swap(transaction: Transaction, staged: Sequence[Staged], subscribed: Iterable[str]) -> None:
-    """Remove all mailboxes that there are, and show the staged ones; subscribe what was subscribed."""
+def swap(transaction: Transaction, staged: Sequence[Staged], rest: Rest) -> None:
+    """Remove all mailboxes that there are, and show the staged ones; the rest becomes what it was."""
     for id, in every(transaction.execute, "SELECT id FROM mailbox WHERE NOT removed"):
         mailboxes.remove(transaction, id)
     ids: dict[str, int] = {}
@@ -46,7 +55,9 @@ def swap(transaction: Transaction, staged: Sequence[Staged], subscribed: Iterabl
         ids[box.saved.name] = box.id
     transaction.execute("DELETE FROM subscription")
     transaction.executemany("INSERT INTO subscription (name, modseq) VALUES (?, ?)",
-                            [(name, transaction.modseq) for name in subscribed])
+                            [(name, transaction.modseq) for name in rest.subscribed])
+    annotations_table.bury(transaction, annotations_table.ACCOUNT)
+    annotations_table.give(transaction, annotations_table.ACCOUNT, rest.annotations)
 
 
 def _show(transaction: Transaction, box: Staged, parent: int | None) -> None:
@@ -56,6 +67,7 @@ def _show(transaction: Transaction, box: Staged, parent: int | None) -> None:
     transaction.execute(
         "UPDATE mailbox SET name = ?, parent = ?, uses = ?, modseq = ?, removed = 0 WHERE id = ?",
         (box.saved.name, parent, " ".join(box.saved.uses), transaction.modseq, box.id))
+    annotations_table.give(transaction, box.id, box.annotations)
 
 
 def give_up(transaction: Transaction) -> None:
