@@ -14,19 +14,19 @@ from zope.interface import implementer
 
 from moximap.mail import digest
 from moximap.store import (appending, backup, checking, database, digesting, erasing, fetching,
-                           mailboxes, names, quota, repairing, replacing, searching, storing,
+                           indexing_steps, mailboxes, names, quota, repairing, replacing, searching, storing,
                            transfer)
 from moximap.store.backup import Progress
 from moximap.store.annotations_table import AnnotationsTable
 from moximap.store.checkpointing import Checkpointer
-from moximap.store.checks import Message
 from moximap.store.contents import Files, Prepared
 from moximap.store.flags import Flags, FlagTable
+from moximap.store.indexing import Index
 from moximap.store.interfaces import Column, IAccount, ISpool, NewMessage
 from moximap.store.presence import Presence
 from moximap.store.readers import Readers
 from moximap.store.restoring import Restorer
-from moximap.store.transaction import Counters, Transaction, present
+from moximap.store.transaction import Counters, Transaction
 from moximap.store.writer import Writer
 from moximap.values import (Appended, Changes, Copied, Created, Listing, Mailbox, NumSet, Opened,
                             Quota, Resource, SearchTree, Stored, Written)
@@ -56,11 +56,14 @@ class Account:
         with database.translated():
             self._presence = Presence(home / "open")
             self._files = Files(home, self._presence.token)
+            self._index = Index(home, self._presence.token)
             try:
                 database.prepare(self._path, SCHEMA)
+                self._index.verify(self._contents)
                 erasing.clean(home, self._presence, self._connect_reader)
                 self.set_floor(self._modseq())
             except BaseException:
+                self._index.close()
                 self._readers.close()
                 self._presence.leave()
                 raise
@@ -68,6 +71,7 @@ class Account:
     def close(self) -> None:
         if self.needs_sync:
             self.sync()
+        self._index.close()
         self._readers.close()
         self._writer.close()
         if self._checkpointer is not None:
@@ -116,13 +120,9 @@ class Account:
             yield from fetching.fetch(snapshot, self._files, mailbox, uids, columns)
 
     def search(self, mailbox: int, tree: SearchTree, uids: NumSet) -> NumSet:
-        with self._readers.snapshot() as snapshot:
-            connection = snapshot.connection
-            term = searching.compile_tree(tree, searching.Scope(
-                self.flags, int(time()), lambda some: present(connection.execute, mailbox, some)))
-            return NumSet.ascending(searching.search(
-                connection, mailbox, uids, term,
-                lambda content: Message(connection, self._files, content)))
+        with self._index.reading() as index, self._readers.snapshot() as snapshot:
+            return NumSet.ascending(searching.find(snapshot.connection, index, self._files, self.flags,
+                                                   mailbox, tree, uids))
 
     # writing messages
 
@@ -189,11 +189,13 @@ class Account:
     def check(self) -> Iterator[str]:
         with database.translated():
             yield from checking.check(self._connect_reader, self._home)
+            yield from indexing_steps.check(self._index, self._connect_reader)
 
     def repair(self) -> Iterator[str]:
         with database.translated():
             yield from repairing.repair(self._readers, self._writer, self._files, self._home,
                                         self._connect_writer)
+            yield from indexing_steps.repair(self._index, self._connect_reader)
 
     @property
     def home(self) -> Path:
@@ -224,7 +226,13 @@ class Account:
     def erase(self, floor: int) -> int:
         with database.translated():
             floor = erasing.common_floor(self._presence, min(floor, self._floor))
-            return erasing.erase(self._writer, self._home / "large", floor)
+            return erasing.erase(self._readers, self._writer, self._home / "large", floor,
+                                 self._index.forget)
+
+    def index(self, limit: int) -> int:
+        with database.translated():
+            return (self.redigest(limit)
+                    or indexing_steps.step(self._index, self._readers, self._files, limit))
 
     def sync(self) -> None:
         """The log is opened by its path, never the database: closing that would drop SQLite's locks."""
@@ -239,6 +247,10 @@ class Account:
             finally:
                 os.close(descriptor)
             database.sync_directory(self._home)
+
+    def _contents(self) -> int:
+        with self._readers.snapshot() as snapshot:
+            return int(snapshot.connection.execute("SELECT contents FROM account").get)
 
     def _modseq(self) -> int:
         with self._readers.snapshot() as snapshot:

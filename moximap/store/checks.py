@@ -4,42 +4,69 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from typing import Any, cast
 
 import apsw
 import attrs
 
 from moximap.mail import headers, parts, text
+from moximap.mail.buffers import Data
 from moximap.store.contents import Files
 from moximap.store.database import one
+from moximap.store.interfaces import IContent
 from moximap.values import HeaderHas, TextHas
+
+
+@attrs.frozen
+class Slices:
+    """A content for who only takes slices of it: what is not asked for is not read."""
+
+    content: IContent
+
+    def __getitem__(self, where: slice) -> bytes:
+        return self.content.read(where.start, where.stop)
 
 
 class Message:
     """One message under test: its header and its text are each read when first asked for."""
 
     def __init__(self, connection: apsw.Connection, files: Files, content: int) -> None:
+        self.content = content
         self._connection = connection
         self._files = files
-        self._content = content
 
     @cached_property
     def head(self) -> bytes:
         return bytes(self._connection.execute("SELECT head FROM content WHERE id = ?",
-                                              (self._content,)).get)
+                                              (self.content,)).get)
 
     @cached_property
     def texts(self) -> list[str]:
         """The decoded text of each part, in lower case."""
-        size, header_size, body, file, dumped = one(
-            self._connection.execute,
-            "SELECT c.size, c.header_size, c.body, c.file, d.parts FROM content c"
-            " JOIN digest d ON d.content = c.id WHERE c.id = ?", (self._content,))
-        data = self._files.content(size, header_size, self.head, body, file).read(0, size)
-        return [found.casefold() for found in text.body_texts(parts.load(dumped), data)]
+        size, header_size, body, file, dumped = self._row
+        data = Slices(self._files.content(size, header_size, self.head, body, file))
+        return [found.casefold() for found in text.body_texts(parts.load(dumped), cast(Data, data))]
 
     @cached_property
     def header_text(self) -> str:
         return headers.decode(headers.unfold(self.head)).casefold()
+
+    def text_size(self) -> int:
+        """Octets that ``texts`` are decoded from."""
+        found = parts.walk(parts.load(self._row[-1]))
+        return sum(part.end - part.body if part.type == "text" else _header_size(part)
+                   for part in found if part.type == "text" or part.is_message)
+
+    @cached_property
+    def _row(self) -> Any:
+        return one(self._connection.execute,
+                   "SELECT c.size, c.header_size, c.body, c.file, d.parts FROM content c"
+                   " JOIN digest d ON d.content = c.id WHERE c.id = ?", (self.content,))
+
+
+def _header_size(part: parts.Part) -> int:
+    """Octets of the header of the message within a part."""
+    return part.children[0].body - part.children[0].header
 
 
 Check = Callable[[Message], bool]

@@ -10,6 +10,7 @@ import apsw
 
 from moximap.store.database import every, is_disk_full, one
 from moximap.store.presence import Presence, is_alive
+from moximap.store.readers import Readers
 from moximap.store.transaction import Transaction
 from moximap.store.writer import Writer
 
@@ -19,6 +20,9 @@ STEP: Final = 500
 KEPT_LOG: Final = 1000
 
 _WIDTH: Final = 20
+_GONE: Final = ("SELECT mailbox, uid, content FROM message INDEXED BY message_gone"
+                " WHERE expunged AND content IS NOT NULL AND modseq <= ? LIMIT ?")
+_SHOWN: Final = "SELECT 1 FROM message WHERE content = ? AND NOT expunged"
 
 
 def say_floor(presence: Presence, modseq: int) -> None:
@@ -43,15 +47,27 @@ def common_floor(presence: Presence, floor: int) -> int:
     return floor
 
 
-def erase(writer: Writer, large: Path, floor: int) -> int:
-    """Erase contents of messages expunged at or before ``floor``; how many contents went."""
+def erase(readers: Readers, writer: Writer, large: Path, floor: int,
+          forget: Callable[[list[int]], None]) -> int:
+    """Erase contents of messages expunged at or before ``floor``; how many contents went.
+
+    ``forget`` is told before which contents may go.
+    """
     erased = 0
     while True:
-        rows, contents, files = writer.run(lambda t: _erase_some(t, floor))
-        for name in files:
-            (large / name).unlink(missing_ok=True)
-        erased += contents
-        if rows < STEP:
+        with readers.snapshot() as snapshot:
+            rows = every(snapshot.connection.execute, _GONE, (floor, STEP))
+            contents = {row[2] for row in rows}
+            unseen = [content for content in contents
+                      if one(snapshot.connection.execute, _SHOWN, (content,)) is None]
+        if unseen:
+            forget(unseen)
+        if rows:
+            count, files = writer.run(_erasing(rows))
+            for name in files:
+                (large / name).unlink(missing_ok=True)
+            erased += count
+        if len(rows) < STEP:
             break
     while writer.run(_trim_one_log):
         pass
@@ -66,25 +82,31 @@ def erase_all(transaction: Transaction) -> None:
         _forget(transaction, content)
 
 
-def _erase_some(transaction: Transaction, floor: int) -> tuple[int, int, list[str]]:
-    """Rows that let go of their contents, contents that went, and their files."""
-    rows = every(transaction.execute,
-                 "SELECT mailbox, uid, content FROM message INDEXED BY message_gone"
-                 " WHERE expunged AND content IS NOT NULL AND modseq <= ? LIMIT ?", (floor, STEP))
+def _erasing(rows: list[tuple[int, int, int]]) -> Callable[[Transaction], tuple[int, list[str]]]:
+    return lambda transaction: _erase_some(transaction, rows)
+
+
+def _erase_some(transaction: Transaction, rows: list[tuple[int, int, int]]) -> tuple[int, list[str]]:
+    """Rows let go of their contents; how many contents went, and their files.
+
+    Expunged rows stay so, and nothing refers to a content anew that is shown nowhere: what was true
+    when these were read is true now.  Another process may have been here before.
+    """
     transaction.executemany("UPDATE message SET content = NULL WHERE mailbox = ? AND uid = ?",
                             [row[:2] for row in rows])
-    contents, files = 0, list[str]()
+    erased, files = 0, list[str]()
     for content in {row[2] for row in rows}:
         if one(transaction.execute, "SELECT 1 FROM message WHERE content = ?", (content,)) is None:
-            contents += 1
-            files += _forget(transaction, content)
-    return len(rows), contents, files
+            found = _forget(transaction, content)
+            erased += len(found)
+            files += [name for name in found if name is not None]
+    return erased, files
 
 
-def _forget(transaction: Transaction, content: int) -> list[str]:
+def _forget(transaction: Transaction, content: int) -> list[str | None]:
     transaction.execute("DELETE FROM digest WHERE content = ?", (content,))
     rows = every(transaction.execute, "DELETE FROM content WHERE id = ? RETURNING file", (content,))
-    return [name for name, in rows if name is not None]
+    return [name for name, in rows]
 
 
 def _trim_one_log(transaction: Transaction) -> bool:

@@ -213,6 +213,12 @@ class IAccount(Interface):
     def redigest(limit: int) -> int:
         """Digest up to ``limit`` messages anew whose digest an older version made; how many were."""
 
+    def index(limit: int) -> int:
+        """Prepare up to ``limit`` new messages for searching by text; how many were.
+
+        Until then a search reads them.
+        """
+
     def check() -> Iterator[str]:
         """What is wrong with the account, in words; nothing if it is whole.  Others may go on writing."""
 

@@ -1,23 +1,27 @@
 """SEARCH: what SQL can judge is a condition, what it cannot is checked on the messages that are left.
 
 A tree is first freed of Not above And and Or.  Then each largest part without a test of text is one
-SQL expression.  Tests of text count as true while candidates are selected, and are made afterwards,
-on one message at a time.
+SQL expression.  Tests of text count as true while candidates are selected, except that the index may
+know the few contents that can match.  They are made afterwards, on one message at a time, and only
+where the index does not know better.
 """
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
+from time import time
 from typing import Final
 
 import apsw
 import attrs
 
 from moximap.store.checks import Check, Message, check_of
+from moximap.store.contents import Files
 from moximap.store.flags import FlagTable
-from moximap.store.database import Bindings
-from moximap.store.transaction import pieces
+from moximap.store.database import Bindings, every
+from moximap.store.indexing import UNKNOWN, Known, View
+from moximap.store.transaction import pieces, present
 from moximap.values import (SYSTEM_BITS, SYSTEM_FLAGS, All, And, DateIs, HasFlag, HasSaveDate,
                             HeaderHas, IdIs, InUids, ModSeqIs, Not, NumSet, Or, SearchTree, SizeIs,
                             TextHas, Within)
@@ -25,6 +29,8 @@ from moximap.values import (SYSTEM_BITS, SYSTEM_FLAGS, All, And, DateIs, HasFlag
 _EPOCH: Final = 719163                       # date(1970, 1, 1).toordinal()
 _DAY: Final = 86400
 _FEW: Final = 8                              # ranges that are compared one by one
+_SCANNED: Final = 8                          # messages that are read rather than asked for
+_MORE: Final = 20                            # contents for each message that the index is asked for
 _SYSTEM = {name.lower(): bit for name, bit in SYSTEM_FLAGS.items()}
 
 
@@ -50,6 +56,11 @@ class Text:
 
     check: Check
     expected: bool
+    known: Known = UNKNOWN
+
+    def holds(self, message: Message) -> bool:
+        verdict = self.known.says(message.content)
+        return (self.check(message) if verdict is None else verdict) is self.expected
 
 
 Term = Sql | Both | Text
@@ -57,11 +68,26 @@ Term = Sql | Both | Text
 
 @attrs.frozen
 class Scope:
-    """What leaves are compiled with: names of flags, the moment, UIDs of a set that are there."""
+    """What leaves are compiled with: names of flags, the moment, UIDs of a set that are there, and what
+    the index knows of a test of text."""
 
     flags: FlagTable
     now: int
     present: Callable[[NumSet], array[int]]
+    known: Callable[[HeaderHas | TextHas], Known] = lambda tree: UNKNOWN
+
+
+def find(connection: apsw.Connection, index: View, files: Files, flags: FlagTable, mailbox: int,
+         tree: SearchTree, uids: NumSet) -> array[int]:
+    """UIDs of ``uids`` that a tree matches, ascending, in one snapshot."""
+    asked = View() if len(uids) <= _SCANNED else index
+    (messages,), = every(connection.execute, "SELECT messages FROM mailbox WHERE id = ?"
+                         " UNION ALL SELECT 0 LIMIT 1", (mailbox,))
+    term = compile_tree(tree, Scope(
+        flags, int(time()), lambda some: present(connection.execute, mailbox, some),
+        lambda test: asked.known(test, _MORE * messages + _SCANNED)))
+    return search(connection, mailbox, uids, term, messages,
+                  lambda content: Message(connection, files, content))
 
 
 def compile_tree(tree: SearchTree, scope: Scope, expected: bool = True) -> Term:
@@ -74,7 +100,7 @@ def compile_tree(tree: SearchTree, scope: Scope, expected: bool = True) -> Term:
         return _join([compile_tree(term, scope, expected) for term in (tree.left, tree.right)],
                      any=expected)
     if isinstance(tree, (HeaderHas, TextHas)):
-        return Text(check_of(tree), expected)
+        return Text(check_of(tree), expected, scope.known(tree))
     leaf = _LEAVES[type(tree)](tree, scope)
     return leaf if expected else Sql(f"(NOT {leaf.text})", leaf.bindings)
 
@@ -107,19 +133,55 @@ def candidates(term: Term) -> Sql:
     return _balanced([candidates(part) for part in term.terms], " OR " if term.any else " AND ", "1")
 
 
-def search(connection: apsw.Connection, mailbox: int, uids: NumSet, term: Term,
+def narrowed(term: Term) -> Known | None:
+    """The contents that a term may match, as ``possible``; None: any."""
+    if isinstance(term, Text):
+        known = term.known
+        return Known(known.upto, {*known.possible, *known.sure}) if term.expected and known.upto else None
+    if isinstance(term, Sql):
+        return None
+    parts = [narrowed(part) for part in term.terms]
+    some = [part for part in parts if part is not None]
+    if not some or (term.any and len(some) < len(parts)):
+        return None
+    join = frozenset.union if term.any else frozenset.intersection
+    return Known(min(part.upto for part in some), join(*(frozenset(part.possible) for part in some)))
+
+
+def _way(connection: apsw.Connection, term: Term, most: int) -> Sql:
+    """How messages are looked up: by their contents where these are known, and at most so many."""
+    narrow = None if isinstance(term, Sql) else narrowed(term)
+    if narrow is None:
+        return Sql("message m WHERE")
+    room = most - len(narrow.possible)
+    newer = [] if room <= 0 else every(
+        connection.execute, "SELECT content FROM message INDEXED BY message_content WHERE content > ?"
+        " LIMIT ?", (narrow.upto, room))
+    if len(newer) >= room:
+        return Sql("message m WHERE")
+    contents = array("q", sorted({*narrow.possible, *(content for content, in newer)}))
+    return Sql("message m INDEXED BY message_content WHERE m.content IN (SELECT value FROM carray(?)) AND",
+               (apsw.carray(contents),)) if contents else Sql("message m WHERE 0 AND")
+
+
+def search(connection: apsw.Connection, mailbox: int, uids: NumSet, term: Term, messages: int,
            read: Callable[[int], Message]) -> array[int]:
-    """UIDs, ascending.  ``read`` gives the message of a content id for its checks."""
+    """UIDs, ascending, in a mailbox of so many messages.
+
+    ``read`` gives the message of a content id for its checks.
+    """
     where = candidates(term)
+    parts = pieces(connection.execute, mailbox, uids)
+    way = _way(connection, term, messages // (4 * len(parts) or 1))
     leaves = list(_leaves(term)) if not isinstance(term, Sql) else []
     columns = "".join(f", {leaf.text}" for leaf in leaves)
     bound = tuple(value for leaf in leaves for value in leaf.bindings)
     found = array("I")
-    for clause, bindings in pieces(connection.execute, mailbox, uids):
+    for clause, bindings in parts:
         rows = connection.execute(
-            f"SELECT m.uid, m.content{columns} FROM message m WHERE m.mailbox = ? AND NOT m.expunged"
+            f"SELECT m.uid, m.content{columns} FROM {way.text} m.mailbox = ? AND NOT m.expunged"
             f" AND m.{clause} AND {where.text} ORDER BY m.uid",
-            (*bound, mailbox, *bindings, *where.bindings))
+            (*bound, *way.bindings, mailbox, *bindings, *where.bindings))
         if isinstance(term, Sql):
             found.extend(uid for uid, _ in rows)
         else:
@@ -141,7 +203,7 @@ def _holds(term: Term, values: Iterator[object], message: Message) -> bool:
     if isinstance(term, Sql):
         return bool(next(values))
     if isinstance(term, Text):
-        return term.check(message) is term.expected
+        return term.holds(message)
     verdict = not term.any
     for part in term.terms:
         if verdict is term.any:

@@ -1,0 +1,255 @@
+"""The search index of an account: search.db, which follows from mail.db and never holds it up.
+
+Whoever reads takes the index's snapshot before the mail's.  A content up to the index's ``upto`` was
+there when it was looked at, and leaves the index only when no message needs it any more; so what a
+later snapshot of the mail shows, and the index up to ``upto`` does not know, has not the text.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Set
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import Final
+
+import apsw
+import attrs
+from twisted.logger import Logger
+
+from moximap.store import database
+from moximap.store.database import every, one
+from moximap.store.indexing_text import GRAM, expression, fit, is_sharp, maker
+from moximap.values import HeaderHas, TextHas
+
+DATABASE: Final = "search.db"
+
+_log = Logger()
+
+
+@attrs.frozen
+class Known:
+    """What an index knows of one test of text.
+
+    ``possible``: no other content up to ``upto`` has it; ``sure``: these have it.
+    """
+
+    upto: int = 0
+    possible: Set[int] = frozenset()
+    sure: Set[int] = frozenset()
+
+    def says(self, content: int) -> bool | None:
+        """Whether a content has it; None: it must be read."""
+        if content in self.sure:
+            return True
+        return None if content > self.upto or content in self.possible else False
+
+
+UNKNOWN: Final = Known()
+
+
+@attrs.frozen
+class View:
+    """A snapshot of an index; without a connection one that knows nothing."""
+
+    connection: apsw.Connection | None = None
+    upto: int = 0
+
+    def known(self, tree: HeaderHas | TextHas, most: int) -> Known:
+        """What it knows of a test; nothing if more than ``most`` contents are possible."""
+        needle = fit(tree.text.casefold())
+        if self.connection is None or not self.upto:
+            return UNKNOWN
+        if isinstance(tree, HeaderHas):
+            if len(needle) < GRAM and tree.name.isascii():
+                needle = tree.name.lower()
+            return self._known([("head", needle)], most)
+        return self._known([("body", needle), ("head", needle)] if tree.header else [("body", needle)], most)
+
+    def _known(self, questions: list[tuple[str, str]], most: int) -> Known:
+        possible: set[int] = set()
+        sure: set[int] = set()
+        try:
+            for table, needle in questions:
+                if len(needle) < GRAM:
+                    return UNKNOWN
+                found = self._ask(f"SELECT rowid FROM {table} WHERE {table} MATCH ? LIMIT ?",
+                                  expression([needle]), most + 1)
+                if len(found) > most:
+                    return UNKNOWN
+                (sure if table == "body" and is_sharp(needle) else possible).update(found)
+            possible.update(self._ask("SELECT content FROM unread"))
+        except apsw.Error:
+            _log.failure("the search index cannot be read")
+            return UNKNOWN
+        return Known(self.upto, possible, sure)
+
+    def _ask(self, statement: str, *bindings: object) -> list[int]:
+        assert self.connection is not None
+        return [number for number, in self.connection.execute(statement, bindings)]
+
+
+class Index:
+    """The index of one opening of an account.  It is made when first written to."""
+
+    def __init__(self, home: Path, token: str) -> None:
+        self.path = home / DATABASE
+        self._draft = home / "tmp" / f"{token}.{DATABASE}"
+        self._maker = maker()
+        self._lock = Lock()
+        self._idle: list[apsw.Connection] = []
+        self._closed = False
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    @contextmanager
+    def reading(self) -> Iterator[View]:
+        """A snapshot; without a usable index one that knows nothing, so that everything is read."""
+        view = self._begin()
+        try:
+            yield view
+        finally:
+            if view.connection is not None:
+                self._give_back(view.connection)
+
+    def _begin(self) -> View:
+        connection = None
+        try:
+            connection = self._take()
+            if connection is None:
+                return View()
+            connection.execute("BEGIN")
+            upto, made_by = one(connection.execute, "SELECT upto, maker FROM state")
+            return View(connection, upto if made_by == self._maker else 0)
+        except (apsw.Error, TypeError):
+            if connection is not None:
+                connection.close()
+            return View()
+
+    def _take(self) -> apsw.Connection | None:
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+        return database.connect(self.path, write=False) if self.path.exists() else None
+
+    def _give_back(self, connection: apsw.Connection) -> None:
+        connection.execute("ROLLBACK")
+        with self._lock:
+            if not self._closed and not self._idle:
+                self._idle.append(connection)
+                return
+        connection.close()
+
+    @contextmanager
+    def writing(self, patience: float = database.PATIENCE) -> Iterator[apsw.Connection]:
+        """A write transaction; apsw.BusyError where another process is at it for so long."""
+        connection = self._connect()
+        try:
+            database.be_patient(connection, patience)
+            connection.execute("BEGIN IMMEDIATE")
+            if not self._is_ours(connection):
+                connection.execute("ROLLBACK")
+                self._reset(connection)
+                connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
+        finally:
+            connection.close()               # what is not committed is rolled back
+
+    def forget(self, contents: Iterable[int]) -> None:
+        """Contents leave the index: before they are erased, and when no message will need them again.
+
+        Where it fails they stay, and the check tells.
+        """
+        if not self.path.exists():
+            return
+        rows = [(content,) for content in contents]
+        try:
+            with self.writing() as connection:
+                for table, column in (("head", "rowid"), ("body", "rowid"), ("unread", "content")):
+                    connection.executemany(f"DELETE FROM {table} WHERE {column} = ?", rows)
+        except apsw.Error:
+            _log.failure("erased messages stay in the search index")
+
+    def verify(self, contents: Callable[[], int]) -> None:
+        """Drop an index that knows contents which the mail, asked later, has not given out.
+
+        Its mail.db was replaced by an older one, and these numbers will be given out again.
+        """
+        upto = self.upto()
+        if upto and upto > contents():
+            self.drop()
+
+    def upto(self) -> int:
+        """How far an index is that we can use; 0 where there is none."""
+        with self.reading() as view:
+            return view.upto
+
+    def drop(self) -> None:
+        """Begin anew."""
+        if self.path.exists():
+            connection = self._connect()
+            try:
+                self._reset(connection)
+            finally:
+                connection.close()
+
+    def _connect(self) -> apsw.Connection:
+        if not self.path.exists():
+            self._create()
+        try:
+            connection = database.connect(self.path, write=True)
+        except apsw.NotADBError:             # nobody has it open who could do anything with it
+            self.path.unlink(missing_ok=True)
+            raise
+        connection.pragma("synchronous", "normal")
+        connection.wal_autocheckpoint(1000)  # nobody waits for these commits
+        return connection
+
+    def _is_ours(self, connection: apsw.Connection) -> bool:
+        try:
+            return bool(one(connection.execute, "SELECT maker FROM state") == (self._maker,))
+        except apsw.Error:
+            return False                     # damaged, or another's
+
+    def _reset(self, connection: apsw.Connection) -> None:
+        """Make it empty whatever is in it, while others may have it open."""
+        try:
+            connection.pragma("journal_mode")        # it reads the schema, and so keeps the mode
+        except apsw.Error:
+            pass
+        connection.config(apsw.SQLITE_DBCONFIG_RESET_DATABASE, 1)
+        connection.execute("VACUUM")
+        connection.config(apsw.SQLITE_DBCONFIG_RESET_DATABASE, 0)
+        connection.pragma("journal_mode", "wal")
+        self._fill(connection)
+
+    def _create(self) -> None:
+        """In a file of its own, which becomes the index unless another process was first."""
+        draft = self._draft.with_name(f"{self._draft.name}.{secrets.token_hex(8)}")
+        os.close(os.open(draft, os.O_CREAT | os.O_EXCL, 0o600))
+        connection = apsw.Connection(str(draft))
+        try:
+            connection.pragma("journal_mode", "wal")
+            self._fill(connection)
+        finally:
+            connection.close()
+        try:
+            os.link(draft, self.path)
+        except FileExistsError:
+            pass
+        draft.unlink()
+
+    def _fill(self, connection: apsw.Connection) -> None:
+        connection.execute("BEGIN IMMEDIATE")
+        if not every(connection.execute, "SELECT 1 FROM sqlite_schema WHERE name = 'state'"):
+            connection.execute((database.SCHEMAS / "search.sql").read_text(encoding="utf-8"))
+            connection.execute("INSERT INTO state VALUES (1, 0, ?)", (self._maker,))
+        connection.execute("COMMIT")

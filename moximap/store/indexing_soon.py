@@ -1,0 +1,82 @@
+"""When the search index is brought up to date: in the quiet after writes, a little at a time.
+
+The law of this file: everything here is touched in the reactor thread only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.python.failure import Failure
+
+#: Seconds without a write after which indexing begins, and after which it begins anyway.
+QUIET: Final = 1.5
+PATIENCE: Final = 20.0
+#: Seconds between two batches; with writes going on.
+PAUSE: Final = 0.05
+BUSY_PAUSE: Final = 0.5
+#: Messages in a batch, which takes some 50 ms.
+BATCH: Final = 64
+
+
+class IndexSoon:
+    """Calls ``step`` with BATCH until it has nothing to do.  ``turn``: one batch at a time has it."""
+
+    def __init__(self, step: Callable[[int], Deferred[int]], failed: Callable[[Failure], None],
+                 reactor: IReactorTime, turn: DeferredLock) -> None:
+        self._step = step
+        self._failed = failed
+        self._reactor = reactor
+        self._turn = turn
+        self._timer: IDelayedCall | None = None
+        self._stopped = False
+        self._since: float | None = None     # when what waits began to wait
+        self._last = 0.0
+
+    def soon(self) -> None:
+        """Something was written."""
+        self._last = self._reactor.seconds()
+        if self._since is None:
+            self._since = self._last
+            self._wait(QUIET)
+
+    def stop(self) -> None:
+        self._stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _wait(self, seconds: float) -> None:
+        if not self._stopped:
+            self._timer = self._reactor.callLater(seconds, self._due)
+
+    def _due(self) -> None:
+        self._timer = None
+        now = self._reactor.seconds()
+        assert self._since is not None
+        if now - self._last < QUIET and now - self._since < PATIENCE:
+            self._wait(self._last + QUIET - now)
+        else:
+            self._turn.run(self._batch, now).addErrback(self._give_up)
+
+    def _batch(self, started: float) -> Deferred[None] | None:
+        if self._stopped:
+            return None
+        return self._step(BATCH).addCallback(self._done, started)
+
+    def _done(self, count: int, started: float) -> None:
+        if count:
+            self._wait(BUSY_PAUSE if self._reactor.seconds() - self._last < QUIET else PAUSE)
+            return
+        self._since = None
+        if self._last >= started:            # written while nothing was found: perhaps just after
+            self.soon()
+
+    def _give_up(self, failure: Failure) -> None:
+        """The next write is the next chance."""
+        self._since = None
+        if not self._stopped:
+            self._failed(failure)

@@ -1,0 +1,81 @@
+"""What the search index holds of a message, and what it is asked: three folded characters at a time.
+
+The law of this file: whatever a check of SEARCH finds in a message as a substring is a substring of
+what is indexed, and every change that is made to the indexed text here is made to what is looked for.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import unicodedata
+from collections.abc import Iterable
+from importlib.metadata import version
+from typing import Final
+
+from moximap.mail import digest, headers
+from moximap.store.checks import Message
+
+#: Grows when the same message would be indexed differently.
+VERSION: Final = 1
+#: The shortest text that the index can be asked for.
+GRAM: Final = 3
+#: Octets of a header, and of text in a body, beyond which a message is not indexed.
+LONGEST_HEAD: Final = 256 << 10
+LONGEST_BODY: Final = 4 << 20
+
+#: What stands between texts, and for characters that SQLite has no place for.
+_STAND_IN: Final = "\ufffd"
+#: SQLite reads each of these as the stand-in.
+_BLURRED: Final = frozenset("\ufffd\ufffe\uffff")
+#: Trigrams of one text that are asked for: more would cost time and exclude little.
+_ENOUGH: Final = 24
+
+_unfit = re.compile("[\0\ud800-\udfff]").sub
+
+
+def maker() -> str:
+    """What an index is made by: with anything else of it another text may come out."""
+    return "/".join(map(str, (VERSION, digest.VERSION, *sys.version_info[:2], unicodedata.unidata_version,
+                              version("selectolax"))))
+
+
+def fit(folded: str) -> str:
+    """Folded text as SQLite can store it: character by character, so that substrings stay substrings."""
+    return folded.replace("\0", _STAND_IN) if folded.isascii() else _unfit(_STAND_IN, folded)
+
+
+def is_sharp(fitted: str) -> bool:
+    """Whether a text that has it, as the index sees it, has it indeed."""
+    return len(fitted) == GRAM and _BLURRED.isdisjoint(fitted)
+
+
+def head_text(message: Message) -> str:
+    """A header as a whole, and the values of its fields as far as they read differently alone."""
+    whole = message.header_text
+    head = message.head
+    if head.isascii() and b"=?" not in head:
+        return fit(whole)
+    alone = [whole]
+    for field in headers.split(head):
+        alone.append(headers.decode(field.name).casefold())
+        value = headers.decode(headers.unfold(field.raw.partition(b":")[2])).casefold()
+        if value not in whole:
+            alone.append(value)
+    return fit(_STAND_IN.join(alone))
+
+
+def body_text(message: Message) -> str:
+    return fit(_STAND_IN.join(message.texts))
+
+
+def is_indexable(message: Message) -> bool:
+    return len(message.head) <= LONGEST_HEAD and message.text_size() <= LONGEST_BODY
+
+
+def expression(needles: Iterable[str]) -> str:
+    """An FTS5 query for texts that may have all of these fitted texts."""
+    grams = dict.fromkeys(needle[start:start + GRAM]
+                          for needle in needles for start in range(len(needle) - GRAM + 1))
+    chosen = list(grams)[::-(-len(grams) // _ENOUGH)]
+    return " ".join('"' + gram.replace('"', '""') + '"' for gram in chosen)

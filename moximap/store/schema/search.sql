@@ -1,0 +1,24 @@
+-- The search index of one account: search.db, beside mail.db.  All of it follows from mail.db: it is
+-- dropped and built anew rather than upgraded or mended.
+
+-- upto: the contents up to this number were looked at; those above it are not in the index yet.
+-- maker: what made the index; another maker may read another text out of the same message.
+CREATE TABLE state (
+    id    INTEGER PRIMARY KEY CHECK (id = 1),
+    upto  INTEGER NOT NULL,
+    maker TEXT    NOT NULL
+);
+
+-- Contents that were looked at and are not in the index: too large, or not readable.
+CREATE TABLE unread (
+    content INTEGER PRIMARY KEY
+);
+
+-- Three characters in a row of the folded text, and contents that have them; rowid is the content.
+-- What of a content is found in the head, and what in the body, are two questions.
+CREATE VIRTUAL TABLE head USING fts5 (
+    folded, tokenize = 'trigram case_sensitive 1', content = '', contentless_delete = 1, detail = none
+);
+CREATE VIRTUAL TABLE body USING fts5 (
+    folded, tokenize = 'trigram case_sensitive 1', content = '', contentless_delete = 1, detail = none
+);
