@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
-from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from moximap.store.errors import Unavailable
 from moximap.store.image import Image
-from moximap.store.indexing_soon import IndexSoon
 from moximap.store.interfaces import IAccount, IDirectory
 from moximap.values import Changes, Opened, Written
 
@@ -52,8 +51,7 @@ class OpenAccount:
     ``call`` runs a blocking function elsewhere, ``quick`` a small read perhaps at once.
     """
 
-    def __init__(self, store: IAccount, call: Call, quick: Call, reactor: IReactorTime,
-                 turn: DeferredLock) -> None:
+    def __init__(self, store: IAccount, call: Call, quick: Call, reactor: IReactorTime) -> None:
         self.store = store
         self.call = call
         self._quick = quick
@@ -68,7 +66,6 @@ class OpenAccount:
         self._reactor = reactor
         self._sync: IDelayedCall | None = None
         self._erase: IDelayedCall | None = None
-        self.indexing = IndexSoon(lambda limit: call(store.index, limit), self._failed, reactor, turn)
         self._last = 0
         self._closed = False
         self.readers: set[IReader] = set()
@@ -95,18 +92,29 @@ class OpenAccount:
         known = {id: image.modseq for id, image in self.images.items()}
         cached = self._ids.get(name) in known           # then there is little to read
         opened: Opened = await (self._quick if cached else self.call)(self.store.open, name, known)
+        if opened.changes.since and opened.mailbox.id not in self.images:
+            opened = await self.call(self.store.open, name, {})
         image = self.images.get(opened.mailbox.id)
         if image is None:
-            if opened.changes.since:
-                opened = await self.call(self.store.open, name, {})
             image = self.images[opened.mailbox.id] = Image(opened.changes)
-        elif not image.apply(opened.changes):
-            await self._load(image)
+        self._users_of[image.mailbox] = self._users_of.get(image.mailbox, 0) + 1
+        try:
+            await self._bring(image, opened.changes)
+        except BaseException:
+            self.release(image)
+            raise
         image.checked = max(image.checked, start)
         image.highest = max(image.highest, opened.mailbox.modseq)
         self._ids[name] = image.mailbox
-        self._users_of[image.mailbox] = self._users_of.get(image.mailbox, 0) + 1
         return opened, image
+
+    async def _bring(self, image: Image, snapshot: Changes) -> None:
+        """Bring an image that others have made or moved meanwhile up to a snapshot.
+
+        A whole snapshot says nothing of what is gone, so it is of no use for that.
+        """
+        if image.modseq < snapshot.modseq and not (snapshot.since and image.apply(snapshot)):
+            await self.refresh(image, snapshot.modseq)
 
     def release(self, image: Image) -> None:
         """One session fewer has the mailbox selected."""
@@ -128,9 +136,9 @@ class OpenAccount:
         """No bell was heard since the start of a query that has finished, and no write of ours was missed."""
         return image.checked == self.heard and image.modseq >= self._missed.get(image.mailbox, 0)
 
-    async def refresh(self, image: Image) -> None:
-        """Bring an image up to date with one query, shared by all who wait for it."""
-        while not self.fresh(image):
+    async def refresh(self, image: Image, least: int = 0) -> None:
+        """Bring an image up to date, and to a modseq, with one query, shared by all who wait for it."""
+        while image.modseq < least or not self.fresh(image):
             waiting = self._refreshing.get(image.mailbox)
             if waiting is None:
                 await self._load(image)
@@ -178,7 +186,6 @@ class OpenAccount:
         self.on_write(self.store.name, written.modseq)
         if self._sync is None:
             self._sync = self._reactor.callLater(SYNC_DELAY, self._sync_now)
-        self.indexing.soon()
         if any(changes.expunged for changes in written.changes):
             self.erase_soon()
 
@@ -208,13 +215,15 @@ class OpenAccount:
     def _erase_to(self, floor: int) -> None:
         self.store.set_floor(floor)
         self.store.erase(floor)
+        while self.store.redigest(100):
+            pass
 
     def _in_background(self, function: Callable[..., object], *args: object) -> None:
-        self.call(function, *args).addErrback(self._failed)
+        def failed(failure: Failure) -> None:
+            if not (self._closed and isinstance(failure.value, Unavailable)):
+                log.failure("keeping house failed", failure=failure)
 
-    def _failed(self, failure: Failure) -> None:
-        if not (self._closed and isinstance(failure.value, Unavailable)):
-            log.failure("keeping house failed", failure=failure)
+        self.call(function, *args).addErrback(failed)
 
     # listening
 
@@ -246,7 +255,6 @@ class OpenAccount:
             if timer is not None:
                 timer.cancel()
         self._sync = self._erase = None
-        self.indexing.stop()
         self._closed = True
 
 
@@ -259,7 +267,6 @@ class OpenAccounts:
         self._call = call
         self._quick = quick or call
         self._reactor = reactor
-        self._turn = DeferredLock()          # one account at a time is indexed
         self._open: dict[str, OpenAccount] = {}
         self._opening: dict[str, list[Deferred[OpenAccount]]] = {}
         self._closing: dict[str, IDelayedCall] = {}
@@ -287,10 +294,8 @@ class OpenAccounts:
             for other in self._opening.pop(name):
                 other.errback(error)
             raise
-        account = self._open[name] = OpenAccount(store, self._call, self._quick, self._reactor,
-                                                 self._turn)
+        account = self._open[name] = OpenAccount(store, self._call, self._quick, self._reactor)
         account.erase_soon()
-        account.indexing.soon()
         account.on_write = lambda name, modseq: self.on_write(name, modseq)
         for other in self._opening.pop(name):
             other.callback(account)
