@@ -67,11 +67,11 @@ class Fetch:
             uids = uids[await _from_memory(session, plan, uids):]
             if not uids:
                 return None
-        found, unseen = await _stream(session, plan, NumSet.ascending(uids), seen)
-        if seen and unseen:
-            # Who reads gets what he reads, also where the disk is too full to note that he did.
-            with suppress(NoSpace, Unavailable):
-                await mark_seen(session, unseen)
+        unseen: list[int] = []
+        try:
+            found = await _stream(session, plan, NumSet.ascending(uids), seen, unseen)
+        finally:
+            await _note_seen(session, unseen)
         if found < len(uids):
             raise No("some of the messages are gone for good", b"EXPUNGEISSUED")
         if view.uids is not view.image.uids and any(view.image.place(uid) is None for uid in uids):
@@ -109,9 +109,17 @@ async def _from_memory(session: Session, plan: Plan, uids: Sequence[int]) -> int
     return len(uids)
 
 
-async def _stream(session: Session, plan: Plan, uids: NumSet, seen: bool) -> tuple[int, list[int]]:
-    """Render and send piece by piece; gives the number of messages, and which had no \\Seen."""
-    view, count, unseen = session.selected, 0, []
+async def _note_seen(session: Session, unseen: list[int]) -> None:
+    """Do what the responses have said, also where the client is gone: it believes them."""
+    if unseen:
+        # Who reads gets what he reads, also where the disk is too full to note that he did.
+        with suppress(NoSpace, Unavailable):
+            await mark_seen(session, unseen)
+
+
+async def _stream(session: Session, plan: Plan, uids: NumSet, seen: bool, unseen: list[int]) -> int:
+    """Render and send piece by piece; gives the number of messages, and in ``unseen`` which had no \\Seen."""
+    view, count = session.selected, 0
     number = partial(view.numbering.number, view)
     item = 0
     run = session.quick if len(uids) <= FEW else session.call
@@ -121,15 +129,15 @@ async def _stream(session: Session, plan: Plan, uids: NumSet, seen: bool) -> tup
                                         item)
         except StoreError as error:
             raise _broken_off(error) if item else error from None
+        unseen += piece.unseen
         await _send(session, piece)
         count += piece.count
         view.shown(piece.highest)
-        unseen += piece.unseen
         if piece.last is None:
             break
         item = piece.item
         uids = uids.after(piece.last - 1 if item else piece.last)
-    return count, unseen
+    return count
 
 
 def _broken_off(error: StoreError) -> Bye:
