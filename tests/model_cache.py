@@ -13,6 +13,7 @@ class Cache:
     """``flags``: uid -> flags as last told.  ``modseq``: everything up to there is in them, 0: not yet.
 
     ``whole``: the client has its whole list, in order (it may say which number has which UID).
+    ``awaited``: messages whose \\Seen a running FETCH has told, and will set only in the end.
     """
 
     uidvalidity: int = 0
@@ -20,6 +21,7 @@ class Cache:
     flags: dict[int, Flags] = attrs.field(factory=dict)
     whole: bool = False
     fresh: bool = True
+    awaited: set[int] = attrs.field(factory=set)
     _current: int = 0
     _seen: int = 0
     _coded: bool = False
@@ -44,6 +46,8 @@ class Cache:
         assert fetched.uid is not None
         if fetched.flags is not None:
             self.flags[fetched.uid] = fetched.flags
+            if fetched.token is not None:
+                self.awaited.add(fetched.uid)
         self._seen = max(self._seen, fetched.modseq or 0)
 
     def gone(self, uid: int) -> None:
@@ -57,6 +61,7 @@ class Cache:
 
     def tagged(self, known: dict[int, Flags] | None) -> None:
         """A tagged line: ``known`` is the client's whole list, None where it has gaps."""
+        self.awaited.clear()
         if not self._coded:
             self._current = max(self._current, self._seen)
         self._seen, self._coded = 0, False
@@ -75,7 +80,9 @@ class Cache:
             return
         for uid, message in box.messages.items():
             if message.modseq <= self.modseq:
-                assert self.flags.get(uid) == message.flags, (
+                cached = self.flags.get(uid, frozenset())
+                told = cached - {"\\Seen"} | message.flags & {"\\Seen"} if uid in self.awaited else cached
+                assert uid in self.flags and told == message.flags, (
                     f"resuming from {self.modseq} misses UID {uid}: {self.flags.get(uid)} is cached,"
                     f" {message.flags} since {message.modseq}")
         for uid in self.flags.keys() - box.messages.keys():

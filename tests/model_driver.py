@@ -6,7 +6,7 @@ So runs can be drawn by hypothesis or by a seed, cut down, and kept.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from unittest import mock
 
@@ -35,11 +35,27 @@ def small(stack: ExitStack) -> None:
         stack.enter_context(mock.patch(f"moximap.{name}", value))
 
 
-class Orderly:
+class Run:
+    """What all runs have."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def step(self, verb: str, number: int, seed: int) -> None:
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        self.world.close()
+
+
+class Orderly(Run):
     """One command after the other, each answered at once: everything can be predicted."""
 
     def __init__(self) -> None:
-        self.world = World(predicts=True)
+        super().__init__(World(predicts=True))
 
     def step(self, verb: str, number: int, seed: int) -> None:
         rng = random.Random(seed)
@@ -121,11 +137,8 @@ class Orderly:
         for member in self.world.members:
             self.step("noop", member.number, 0)
 
-    def close(self) -> None:
-        self.world.close()
 
-
-def play(steps: Iterable[Sequence[object]], kind: type[Orderly] = Orderly) -> None:
+def play(steps: Iterable[Step], kind: Callable[[], Run] = Orderly) -> None:
     """A whole run; a failure's message has all that was said."""
     with ExitStack() as stack:
         small(stack)
@@ -133,7 +146,7 @@ def play(steps: Iterable[Sequence[object]], kind: type[Orderly] = Orderly) -> No
         stack.callback(run.close)
         try:
             for verb, number, seed in steps:
-                run.step(verb, number, seed)  # type: ignore[arg-type]
+                run.step(verb, number, seed)
             run.finish()
         except Exception as error:
             said = "\n".join(run.world.trace[-80:])
