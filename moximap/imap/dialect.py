@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from moximap.imap.grammar import Cursor
     from moximap.imap.session import Session
     from moximap.imap.view import View
+    from moximap.imap.waiting import Progress
 
 #: Connection states (RFC 9051 section 3), as bits.
 NOT_AUTHENTICATED = 1
@@ -98,6 +99,7 @@ class Enabling:
 
 
 Table = Mapping[bytes, Any]
+Tell = Callable[["Session", "Progress"], bytes]
 
 
 @attrs.frozen
@@ -105,7 +107,8 @@ class Extension:
     """An RFC, or a family of commands: its name, its RFCs, and its rows in the tables.
 
     ``enable``: names for ENABLE.  What a row of the other tables is stands in the module that reads
-    them: fetch, store, search, status, select, list, mailboxes.
+    them: fetch, store, search, status, select, list, mailboxes.  ``long_wait``: what a client is told while
+    a command waits long.
     """
 
     name: str
@@ -124,6 +127,7 @@ class Extension:
     list_returns: Table = attrs.field(factory=dict)
     create: Table = attrs.field(factory=dict)
     mechanisms: Table = attrs.field(factory=dict)
+    long_wait: Tell | None = None
     module: str = ""
 
 
@@ -138,10 +142,15 @@ class Dialect:
     extensions: tuple[Extension, ...]
     tables: Mapping[str, dict[bytes, Any]] = attrs.field(init=False)
     commands: Mapping[bytes, Spec] = attrs.field(init=False)
+    long_waits: tuple[Tell, ...] = attrs.field(init=False)
 
     @tables.default
     def _tables(self) -> dict[str, dict[bytes, Any]]:
         return {name: self._merge(name) for name in _TABLES}
+
+    @long_waits.default
+    def _long_waits(self) -> tuple[Tell, ...]:
+        return tuple(each.long_wait for each in self.extensions if each.long_wait is not None)
 
     @commands.default
     def _commands(self) -> Mapping[bytes, Spec]:

@@ -13,6 +13,7 @@ from moximap.imap.errors import No
 from moximap.imap.numbering import INumbering, SequenceNumbers
 from moximap.imap.guarding import Expiry
 from moximap.imap.view import View
+from moximap.imap.waiting import Waiting
 from moximap.net.peer import Peer
 from moximap.store.interfaces import AccountRecord, IAccount
 from moximap.store.keys import KeyRecord
@@ -123,6 +124,7 @@ class Session:
         self.numbering: INumbering = SequenceNumbers()
         self.view_hooks: list[Callable[[View], None]] = []
         self.watches: list[IWatch] = []
+        self.waiting = Waiting(self)
         self.account_tells = 0
 
     # what is enabled
@@ -240,6 +242,7 @@ class Session:
 
     def end(self) -> None:
         """The connection is over: give back what it held."""
+        self.waiting.stop()
         self.attempts.flush()
         if self._expiry is not None:
             self._expiry.cancel()

@@ -119,10 +119,11 @@ class Account:
         with self._readers.snapshot() as snapshot:
             yield from fetching.fetch(snapshot, self._files, mailbox, uids, columns)
 
-    def search(self, mailbox: int, tree: SearchTree, uids: NumSet) -> NumSet:
+    def search(self, mailbox: int, tree: SearchTree, uids: NumSet,
+               looked: Callable[[int], None] | None = None) -> NumSet:
         with self._index.reading() as index, self._readers.snapshot() as snapshot:
             return NumSet.ascending(searching.find(snapshot.connection, index, self._files, self.flags,
-                                                   mailbox, tree, uids))
+                                                   mailbox, tree, uids, looked))
 
     # writing messages
 

@@ -6,7 +6,7 @@ of a database crosses it; failures are those of :mod:`moximap.store.errors`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Literal
 
 import attrs
@@ -149,8 +149,12 @@ class IAccount(Interface):
         A generator over one snapshot, to be consumed in the thread that called it.
         """
 
-    def search(mailbox: int, tree: SearchTree, uids: NumSet) -> NumSet:
-        """UIDs of ``uids`` that the tree matches."""
+    def search(mailbox: int, tree: SearchTree, uids: NumSet,
+               looked: Callable[[int], None] | None = None) -> NumSet:
+        """UIDs of ``uids`` that the tree matches.
+
+        ``looked`` is called with the UID of each message whose text was looked at, ascending.
+        """
 
     # writing messages
 

@@ -78,7 +78,7 @@ class Scope:
 
 
 def find(connection: apsw.Connection, index: View, files: Files, flags: FlagTable, mailbox: int,
-         tree: SearchTree, uids: NumSet) -> array[int]:
+         tree: SearchTree, uids: NumSet, looked: Callable[[int], None] | None = None) -> array[int]:
     """UIDs of ``uids`` that a tree matches, ascending, in one snapshot."""
     asked = View() if len(uids) <= _SCANNED else index
     (messages,), = every(connection.execute, "SELECT messages FROM mailbox WHERE id = ?"
@@ -87,7 +87,7 @@ def find(connection: apsw.Connection, index: View, files: Files, flags: FlagTabl
         flags, int(time()), lambda some: present(connection.execute, mailbox, some),
         lambda test: asked.known(test, _MORE * messages + _SCANNED)))
     return search(connection, mailbox, uids, term, messages,
-                  lambda content: Message(connection, files, content))
+                  lambda content: Message(connection, files, content), looked)
 
 
 def compile_tree(tree: SearchTree, scope: Scope, expected: bool = True) -> Term:
@@ -165,7 +165,7 @@ def _way(connection: apsw.Connection, term: Term, most: int) -> Sql:
 
 
 def search(connection: apsw.Connection, mailbox: int, uids: NumSet, term: Term, messages: int,
-           read: Callable[[int], Message]) -> array[int]:
+           read: Callable[[int], Message], looked: Callable[[int], None] | None = None) -> array[int]:
     """UIDs, ascending, in a mailbox of so many messages.
 
     ``read`` gives the message of a content id for its checks.
@@ -185,8 +185,11 @@ def search(connection: apsw.Connection, mailbox: int, uids: NumSet, term: Term, 
         if isinstance(term, Sql):
             found.extend(uid for uid, _ in rows)
         else:
-            found.extend(uid for uid, content, *values in rows
-                         if _holds(term, iter(values), read(content)))
+            for uid, content, *values in rows:
+                if _holds(term, iter(values), read(content)):
+                    found.append(uid)
+                if looked is not None:
+                    looked(uid)
     return found
 
 

@@ -12,6 +12,7 @@ from moximap.imap.errors import refusal
 from moximap.imap.grammar import Cursor
 from moximap.imap.messageset import MessageSet
 from moximap.imap.session import Session
+from moximap.imap.waiting import Progress
 from moximap.store.errors import NoSuchMailbox
 from moximap.values import Copied, NumSet
 
@@ -29,7 +30,8 @@ class Copy:
         uids = NumSet.ascending(self.messages.resolve(session))
         method = session.account.move if self.move else session.account.copy
         try:
-            copied: Copied = await session.change(method, view.mailbox.id, uids, self.mailbox)
+            with session.waiting(Progress()):
+                copied: Copied = await session.change(method, view.mailbox.id, uids, self.mailbox)
         except NoSuchMailbox as error:
             raise refusal(error, {NoSuchMailbox: b"TRYCREATE"}) from None
         if not copied.source:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from contextlib import suppress
 from functools import partial
 from typing import Protocol
@@ -19,6 +20,7 @@ from moximap.imap.fetching import (PIECE, Context, Field, FlagsField, IFetchItem
 from moximap.imap.grammar import Cursor
 from moximap.imap.messageset import MessageSet
 from moximap.imap.session import Session
+from moximap.imap.waiting import Progress
 from moximap.store.errors import NoSpace, StoreError, Unavailable
 from moximap.values import SEEN, NumSet
 
@@ -123,15 +125,19 @@ async def _stream(session: Session, plan: Plan, uids: NumSet, seen: bool, unseen
     number = partial(view.numbering.number, view)
     item = 0
     run = session.quick if len(uids) <= FEW else session.call
+    progress = Progress(len(uids))
     while uids:
         try:
-            piece: Rendered = await run(render, session.account, view.mailbox.id, uids, plan, number, seen,
-                                        item)
+            with nullcontext() if item else session.waiting(progress):
+                piece: Rendered = await run(render, session.account, view.mailbox.id, uids, plan, number,
+                                            seen, item)
         except StoreError as error:
             raise _broken_off(error) if item else error from None
         unseen += piece.unseen
         await _send(session, piece)
         count += piece.count
+        progress.reached(count)
+        progress.since = None
         view.shown(piece.highest)
         if piece.last is None:
             break

@@ -16,6 +16,7 @@ from moximap.imap.commands.search_tree import NOTHING, simplify, split
 from moximap.imap.messageset import MessageSet
 from moximap.imap.session import Gone, Session
 from moximap.imap.view import View
+from moximap.imap.waiting import Progress
 from moximap.store.opened import OpenAccount
 from moximap.values import NumSet, SearchTree
 
@@ -75,5 +76,8 @@ async def _stored(session: Session, view: View, chosen: NumSet | None, tree: Sea
     uids = everything if chosen is None else chosen & everything
     if not uids:
         return array("I")
-    found: NumSet = await session.call(session.account.search, view.mailbox.id, tree, uids)
+    progress = Progress(len(view.uids))
+    with session.waiting(progress):
+        found: NumSet = await session.call(session.account.search, view.mailbox.id, tree, uids,
+                                           progress.part(len(view.uids), view.uidnext))
     return found.within(view.uids)

@@ -16,6 +16,7 @@ from moximap.imap.grammar import Cursor
 from moximap.imap.messageset import MessageSet
 from moximap.imap.session import Session
 from moximap.imap.view import StoreAnswer
+from moximap.imap.waiting import Progress
 from moximap.store.errors import NoSuchMailbox
 from moximap.values import NumSet, Stored
 
@@ -58,8 +59,9 @@ async def change_flags(session: Session, targets: NumSet, how: Literal["+", "-",
                        ) -> Stored:
     """Change flags of messages in the selected mailbox, and tell what came of it."""
     view = session.selected
-    stored = await session.change(session.account.store, view.mailbox.id, targets, how, tuple(flags),
-                                  cursor=view.changed, **options)
+    with session.waiting(Progress()):
+        stored = await session.change(session.account.store, view.mailbox.id, targets, how, tuple(flags),
+                                      cursor=view.changed, **options)
     await catch_up(session, False, answered=StoreAnswer(targets, silent, stored, bool(options)))
     return stored
 
