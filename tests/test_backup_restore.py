@@ -126,6 +126,16 @@ class WholeAccountTests(RestoreCase):
         self.account = self.open()
         self.assertEqual(mail(self.account), self.saved)
 
+    def test_who_has_the_removed_account_open_is_not_told_that_mail_was_taken(self) -> None:
+        self.append()
+        self.directory.remove("ann")
+        self.restoration().account("ann")
+        self.assertRaises(Unavailable, self.append)
+        self.assertRaises(Unavailable, self.account.store, 1, ALL, "+", ["\\Seen"])
+        self.account.close()
+        self.account = self.open()
+        self.assertEqual(mail(self.account), self.saved)
+
     def test_its_keys_addresses_and_switches_come_back_too(self) -> None:
         self.directory.keys.add(key("ann", "phone"))
         self.directory.addresses.add("ann", "ann@example.org")

@@ -126,6 +126,13 @@ def keep_log(connection: apsw.Connection) -> None:
     connection.file_control("main", apsw.SQLITE_FCNTL_PERSIST_WAL, ctypes.addressof(yes))
 
 
+def is_removed(connection: apsw.Connection) -> bool:
+    """Whether the database's file is gone, or another is in its place: what is written is lost."""
+    moved = ctypes.c_int(0)
+    connection.file_control("main", apsw.SQLITE_FCNTL_HAS_MOVED, ctypes.addressof(moved))
+    return bool(moved.value)
+
+
 def be_patient(connection: apsw.Connection, seconds: float) -> None:
     """Let a connection wait for locks that another process has.
 

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 import apsw
 import attrs
 
-from moximap.store.database import translate
+from moximap.store.database import is_removed, translate
 from moximap.store.errors import Unavailable
 from moximap.store.flags import FlagTable
 from moximap.store.transaction import Counters, Transaction
@@ -136,6 +136,8 @@ class Writer:
 
     def _commit(self, batch: list[Job[object]]) -> None:
         connection = self._open()
+        if is_removed(connection):
+            raise Unavailable("the account was removed")
         durable = any(job.durable for job in batch)
         if durable is not self._durable:
             connection.pragma("synchronous", "full" if durable else "normal")
