@@ -70,6 +70,7 @@ setup(
         "test": [
             "IMAPClient >= 3.0.1",
             "hypothesis >= 6.100",
+            "scramp >= 1.4.5",
         ],
     },
     cmdclass={"build_py": BuildFromHere},
