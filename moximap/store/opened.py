@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from moximap.store.errors import Unavailable
 from moximap.store.image import Image
+from moximap.store.indexing_soon import IndexSoon
 from moximap.store.interfaces import IAccount, IDirectory
 from moximap.values import Changes, Opened, Written
 
@@ -51,7 +52,8 @@ class OpenAccount:
     ``call`` runs a blocking function elsewhere, ``quick`` a small read perhaps at once.
     """
 
-    def __init__(self, store: IAccount, call: Call, quick: Call, reactor: IReactorTime) -> None:
+    def __init__(self, store: IAccount, call: Call, quick: Call, reactor: IReactorTime,
+                 turn: DeferredLock) -> None:
         self.store = store
         self.call = call
         self._quick = quick
@@ -66,6 +68,7 @@ class OpenAccount:
         self._reactor = reactor
         self._sync: IDelayedCall | None = None
         self._erase: IDelayedCall | None = None
+        self.indexing = IndexSoon(lambda limit: call(store.index, limit), self._failed, reactor, turn)
         self._last = 0
         self._closed = False
         self.readers: set[IReader] = set()
@@ -186,6 +189,7 @@ class OpenAccount:
         self.on_write(self.store.name, written.modseq)
         if self._sync is None:
             self._sync = self._reactor.callLater(SYNC_DELAY, self._sync_now)
+        self.indexing.soon()
         if any(changes.expunged for changes in written.changes):
             self.erase_soon()
 
@@ -215,15 +219,13 @@ class OpenAccount:
     def _erase_to(self, floor: int) -> None:
         self.store.set_floor(floor)
         self.store.erase(floor)
-        while self.store.redigest(100):
-            pass
 
     def _in_background(self, function: Callable[..., object], *args: object) -> None:
-        def failed(failure: Failure) -> None:
-            if not (self._closed and isinstance(failure.value, Unavailable)):
-                log.failure("keeping house failed", failure=failure)
+        self.call(function, *args).addErrback(self._failed)
 
-        self.call(function, *args).addErrback(failed)
+    def _failed(self, failure: Failure) -> None:
+        if not (self._closed and isinstance(failure.value, Unavailable)):
+            log.failure("keeping house failed", failure=failure)
 
     # listening
 
@@ -255,6 +257,7 @@ class OpenAccount:
             if timer is not None:
                 timer.cancel()
         self._sync = self._erase = None
+        self.indexing.stop()
         self._closed = True
 
 
@@ -267,6 +270,7 @@ class OpenAccounts:
         self._call = call
         self._quick = quick or call
         self._reactor = reactor
+        self._turn = DeferredLock()          # one account at a time is indexed
         self._open: dict[str, OpenAccount] = {}
         self._opening: dict[str, list[Deferred[OpenAccount]]] = {}
         self._closing: dict[str, IDelayedCall] = {}
@@ -294,8 +298,10 @@ class OpenAccounts:
             for other in self._opening.pop(name):
                 other.errback(error)
             raise
-        account = self._open[name] = OpenAccount(store, self._call, self._quick, self._reactor)
+        account = self._open[name] = OpenAccount(store, self._call, self._quick, self._reactor,
+                                                 self._turn)
         account.erase_soon()
+        account.indexing.soon()
         account.on_write = lambda name, modseq: self.on_write(name, modseq)
         for other in self._opening.pop(name):
             other.callback(account)
