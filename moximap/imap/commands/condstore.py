@@ -117,9 +117,7 @@ class HighestOption(Option):
         return b" (MODSEQ %d)" % highest if highest else b""
 
     def _highest(self, found: Found) -> int:
-        image = found.view.image
-        places = [image.place(uid) for uid in found.told()]
-        return max((image.modseqs[i] for i in places if i is not None), default=0)
+        return max(map(found.modseq, found.told()), default=0)
 
     def done(self, session: Session, found: Found) -> None:
         session.enable(CONDSTORE)

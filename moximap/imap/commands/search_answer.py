@@ -24,23 +24,35 @@ LINE = 900_000
 
 @attrs.frozen
 class Found:
-    """UIDs of a search's result, ascending, and the view that they are in.
+    """UIDs of a search's result, ascending, and the view that they are in, None: in no selected mailbox.
 
     ``uid``: messages are told by UID.  ``options``: what is told of it.
     """
 
-    view: View
+    view: View | None
     uids: array[int]
     uid: bool
     options: tuple[Option, ...] = ()
 
     def number(self, uid: int) -> int:
         """What the client knows a message by."""
-        return uid if self.uid else self.view.numbering.number(self.view, uid)
+        if self.uid:
+            return uid
+        assert self.view is not None
+        return self.view.numbering.number(self.view, uid)
+
+    def modseq(self, uid: int) -> int:
+        """The modseq of a message of it; 0 where it is gone."""
+        assert self.view is not None
+        place = self.view.image.place(uid)
+        return 0 if place is None else self.view.image.modseqs[place]
 
     def numbers(self) -> array[int]:
         """What it knows all of them by."""
-        return self.uids if self.uid else sequence_numbers(self.view.uids, self.uids)
+        if self.uid:
+            return self.uids
+        assert self.view is not None
+        return sequence_numbers(self.view.uids, self.uids)
 
     def sequence(self) -> bytes:
         """All of them as a sequence-set; there is at least one."""
@@ -93,11 +105,11 @@ class Option:
         """The search is answered NO."""
 
 
-def esearch(tag: bytes, found: Found) -> bytes:
-    """The ESEARCH response."""
+def esearch(tag: bytes, found: Found, where: bytes = b"") -> bytes:
+    """The ESEARCH response; ``where`` are correlators behind the tag, with a space before them."""
     items = [b"", *filter(None, (option.item(found) for option in found.options))]
-    return b"* ESEARCH (TAG %b)%b%b\r\n" % (encoding.quoted(tag), b" UID" if found.uid else b"",
-                                            b" ".join(items))
+    return b"* ESEARCH (TAG %b%b)%b%b\r\n" % (encoding.quoted(tag), where, b" UID" if found.uid else b"",
+                                              b" ".join(items))
 
 
 def search(found: Found) -> Iterator[bytes]:

@@ -11,7 +11,7 @@ from bisect import bisect_right
 import attrs
 
 from moximap.imap.commands.search_memory import Columns, from_memory, from_uids, matching
-from moximap.imap.commands.search_program import IKey
+from moximap.imap.commands.search_program import IKey, IScope
 from moximap.imap.commands.search_tree import NOTHING, simplify, split
 from moximap.imap.messageset import MessageSet
 from moximap.imap.session import Gone, Session
@@ -36,12 +36,15 @@ class Selected:
         return NumSet.ascending(numbers.resolve(self.session))
 
 
-async def find(session: Session, key: IKey) -> array[int]:
-    """The UIDs of the messages that a key matches, ascending; not to be changed in place."""
+async def find(session: Session, key: IKey, scope: IScope | None = None) -> array[int]:
+    """The UIDs of the messages that a key matches, ascending; not to be changed in place.
+
+    ``scope``: what numbers mean, where it is not what they usually do.
+    """
     view, room = session.view, session.room
     if view is None or room is None:
         raise Gone
-    chosen, rest = split(simplify(key.tree(Selected(session))))
+    chosen, rest = split(simplify(key.tree(scope or Selected(session))))
     if rest == NOTHING or not view.uids:
         return array("I")
     if from_uids(rest):
