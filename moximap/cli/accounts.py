@@ -107,6 +107,7 @@ def rm(data: Data, name: str, yes: bool) -> None:
         if not yes:
             click.confirm(f"Remove {record.name} with all its mail, for ever?", abort=True, err=True)
         directory.remove(record.name)
+    data.ring_directory()
 
 
 def _facts(record: AccountRecord) -> dict[str, Any]:

@@ -97,6 +97,13 @@ class Data:
         with closing(Bell(self.path / "bell")) as bell:
             bell.ring_all()
 
+    @contextmanager
+    def recipient(self, address: str) -> Iterator[Account]:
+        """The account that mail for an address goes to, which may be a catch-all's."""
+        with self.directory() as directory, \
+                closing(directory.open(directory.addresses.recipient(address))) as account:
+            yield account
+
     def ring(self, account: str, modseq: int) -> None:
         """Tell running servers that an account changed."""
         assert self.path is not None

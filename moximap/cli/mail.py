@@ -69,7 +69,7 @@ def deliver(data: Data, address: str, mailbox: str) -> None:
     tried again later.  With 0 the message is safe on disk.
     """
     try:
-        with data.account(address) as account:
+        with data.recipient(address) as account:
             appended = deliver_message(account, sys.stdin.buffer, mailbox)
             name = account.name
     except NoSuchAccount as error:

@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 
 import moximap
-from moximap.cli import accounts, backups, checks, keygen, keys, mail, metadata, quotas
+from moximap.cli import accounts, attempts, backups, checks, controls, keygen, keys, mail, metadata, quotas
 from moximap.cli.context import Data, Program
 
 #: The commands, in the order of the help.
-COMMANDS = (accounts.account, keys.key, mail.import_, mail.deliver, checks.check, backups.backup,
+COMMANDS = (accounts.account, controls.address, controls.domain, keys.key, attempts.attempts,
+            mail.import_, mail.deliver, checks.check, backups.backup,
             backups.restore, quotas.quota, metadata.metadata)
 
 
@@ -26,5 +27,7 @@ def main(context: click.Context, path: Path | None) -> None:
 
 
 keys.key.add_command(keygen.gen)
+for _command in (controls.disable, controls.enable, controls.capabilities):
+    accounts.account.add_command(_command)
 for _command in COMMANDS:
     main.add_command(_command)

@@ -167,7 +167,8 @@ class Dialect:
 
     def capabilities(self, session: Session) -> bytes:
         """The capabilities of a session as it is now, IMAP4rev1 first."""
-        names = [c.text(session) for e in self.extensions for c in e.capabilities if c.when(session)]
+        names = [c.text(session) for e in self.extensions for c in e.capabilities if c.when(session)
+                 and c.name.upper() not in session.hidden]
         names.sort(key=lambda name: (not name.startswith(b"IMAP4"), name))
         return b" ".join(names)
 

@@ -101,6 +101,7 @@ class Session:
     """``enabled`` has ENABLE names in upper case.  ``saved`` is the search result that "$" names.
 
     ``key``: what it was entered by, if that was a key.  ``guarded``: it ends when its key or account does.
+    ``hidden``: capabilities, in upper case, of which the client is not told.
     ``watches`` are asked wherever changes may be told, and wake an IDLE.
     """
 
@@ -113,6 +114,7 @@ class Session:
         self.record: AccountRecord | None = None
         self.key: KeyRecord | None = None
         self.guarded = True
+        self.hidden: frozenset[bytes] = frozenset()
         self._expiry: Expiry | None = None
         self.room: OpenAccount | None = None
         self.view: View | None = None
@@ -209,6 +211,7 @@ class Session:
             raise No("too many connections of this account", b"LIMIT")
         self.room, self.record, self.key = room, record, key
         self.state = AUTHENTICATED
+        self.hidden = frozenset(name.encode() for name in record.capabilities_off)
         if key is not None and key.until is not None:
             self._expiry = Expiry(self, key.until)
         if record.name in self.site.traced:

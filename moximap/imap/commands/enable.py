@@ -15,7 +15,7 @@ class Enable:
 
     def run(self, session: Session) -> None:
         """Unknown names are ignored; ENABLED is sent even where it is empty (Mailspring needs it)."""
-        known = session.dialect.tables["enable"]
+        known = session.dialect.tables["enable"].keys() - session.hidden
         new = []
         for name in self.names:
             if name in known and name not in session.enabled and name not in new:
