@@ -9,6 +9,7 @@ from moximap.store import database
 from moximap.store.account import Account
 from moximap.store.checking import STAGED
 from tests.storecases import ALL, LARGE, MAIL, OnDisk, StoreCase
+from tests.test_backup import InMemory
 from tests.test_store_checking import DAMAGE
 
 #: Words of problems that nobody can mend without guessing.
@@ -39,7 +40,7 @@ MORE = (
 )
 
 
-class RepairTests(StoreCase, OnDisk):
+class RepairTests(StoreCase, InMemory, OnDisk):
     def setUp(self) -> None:
         super().setUp()
         self.append(MAIL, LARGE, flags=("kw",))
