@@ -33,6 +33,8 @@ class Max(Option):
 
 @attrs.frozen
 class All(Option):
+    lists = True
+
     def item(self, found: Found) -> bytes | None:
         return b"ALL %b" % found.sequence() if found.uids else None
 

@@ -79,6 +79,8 @@ def parse(uid: bool) -> Callable[[Cursor], Search]:
 def parse_options(p: Cursor) -> tuple[Option, ...]:
     """ "(" [search-return-opt *(SP search-return-opt)] ")" SP; an option that comes again is one."""
     options = dict.fromkeys(p.list_of(lambda: _option(p), least=0))
+    if sum(option.lists for option in options) > 1:
+        raise Bad("one option that lists the messages is enough")
     p.sp()
     return tuple(options)
 

@@ -81,10 +81,11 @@ def sequence_numbers(everything: array[int], some: array[int]) -> array[int]:
 class Option:
     """A RETURN option of one command, or what a search key adds: a frozen value.
 
-    ``silent``: by itself it tells of no message.
+    ``silent``: by itself it tells of no message.  ``lists``: it lists them; one that does is enough.
     """
 
     silent = False
+    lists = False
 
     def messages(self, found: Found) -> array[int]:
         """UIDs of the messages that it tells of."""
