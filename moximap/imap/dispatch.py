@@ -17,9 +17,8 @@ from moximap.imap.errors import Bad, Bye, No, Refusal, refusal
 from moximap.imap.framing import Part
 from moximap.imap.grammar import Cursor
 from moximap.imap.session import Gone, Session
-from moximap.imap.view import StoreAnswer, flags_line
+from moximap.imap.view import StoreAnswer
 from moximap.store.errors import StoreError
-from moximap.values import Changes
 
 log = Logger()
 
@@ -174,58 +173,6 @@ def _line(session: Session, tag: bytes, status: bytes, code: bytes | None, text:
 
 async def catch_up(session: Session, may_expunge: bool, *, tells: bool = True,
                    answered: StoreAnswer | None = None) -> None:
-    """Tell the client what changed in the selected mailbox, as far as it may be told now."""
-    if not tells:
-        return
-    if session.watches:
-        await _tell_news(session)
-    view, room = session.view, session.room
-    if view is None or room is None:
-        return
-    session.site.listen_to_bells()
-    if not room.fresh(view.image):
-        await room.refresh(view.image)
-    if view.up_to_date() and answered is None:
-        return
-    changes = await _changes(session)
-    if session.view is not view:
-        return
-    _tell_keywords(session)
-    told = view.tell(changes, may_expunge, answered)
-    if told:
-        session.write(told)
-
-
-async def _tell_news(session: Session) -> None:
-    session.site.listen_to_bells()
-    for watch in session.watches:
-        news = await watch.news(session)
-        if news:
-            session.write(news)
-
-
-async def _changes(session: Session) -> list[Changes]:
-    """The log from where this view is up to where the image is."""
-    view = session.selected
-    changes = view.image.since(view.told)
-    if changes is not None:
-        return changes
-    older: Changes = await session.call(session.account.changes, view.mailbox.id, view.told)
-    view.image.apply(older)
-    return [older, *(view.image.since(older.modseq) or ())]
-
-
-def _tell_keywords(session: Session) -> None:
-    """New keywords are announced before the first message that has one (RFC 9051 7.3.5)."""
-    view = session.selected
-    names = session.account.flags.keywords()
-    if len(names) != view.keywords:
-        view.keywords = len(names)
-        session.write(flags_line(all_flags(names)))
-
-
-def all_flags(keywords: Sequence[str]) -> list[str]:
-    """System flags, then keywords."""
-    return ["\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft", *keywords]
-
-
+    """Tell the client what changed, as far as its policy has it and it may be told now."""
+    if tells:
+        await session.policy.tell(may_expunge, answered)

@@ -54,6 +54,11 @@ class Intake(LineReceiver):
         self._line: Deferred[bytes] | None = None
         self._trace: Trace | None = None
 
+    @property
+    def receiving(self) -> bool:
+        """A part of a command is there."""
+        return bool(self._framer.parts) or self._receiver is not None or bool(self._buffer.strip())
+
     @abstractmethod
     async def command(self, parts: list[Part], refused: Refusal | None) -> None:
         """Answer a whole command.  ``refused``: why it can't succeed, known before it was whole."""
@@ -146,6 +151,7 @@ class Intake(LineReceiver):
         if self._lost:
             return
         self.paused = False
+        self.session.policy.rest()
         if self._stopped_reading:
             self._stopped_reading = False
             self.transport.resumeProducing()

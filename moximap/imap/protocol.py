@@ -5,6 +5,9 @@ The law: nothing but this module, intake and outlet sees a transport.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
+from typing import Any
+
 from twisted.internet.interfaces import IAddress, IHandshakeListener
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.python.failure import Failure
@@ -75,12 +78,13 @@ class IMAPProtocol(Intake):
             proving.say_hello(self.session)
         else:
             self._hold()
-            self._spawn(self._greet_owner_of_key())
+            self._spawn(self._aside(proving.greet(self.session)))
 
-    async def _greet_owner_of_key(self) -> None:
+    async def _aside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Something that is done between commands."""
         self._running = True
         try:
-            await proving.greet(self.session)
+            await work
         except Bye as error:
             self.dismiss(error.text, error.code)
         finally:
@@ -195,6 +199,13 @@ class IMAPProtocol(Intake):
 
     def add_layer(self, make: MakeLayer) -> None:
         self._layer_next = make
+
+    def interject(self, work: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+        if self.paused or self._running or self.receiving or self._closing or self._lost:
+            return False
+        self._hold()
+        self._spawn(self._aside(work()))
+        return True
 
     def close(self) -> None:
         self._closing = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -13,6 +13,7 @@ from moximap.imap.errors import No
 from moximap.imap.numbering import INumbering, SequenceNumbers
 from moximap.imap.guarding import Expiry
 from moximap.imap.view import View
+from moximap.imap.policy import IPolicy, Usual
 from moximap.imap.waiting import Waiting
 from moximap.net.peer import Peer
 from moximap.store.interfaces import AccountRecord, IAccount
@@ -83,6 +84,12 @@ class IOutlet(Protocol):
     def add_layer(self, make: MakeLayer) -> None:
         """After the tagged line of the running command: put a layer between protocol and transport."""
 
+    def interject(self, work: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+        """Do something now if no command runs or is coming in; the next one waits for its end.
+
+        False where that is not so, and nothing is done.
+        """
+
     def close(self) -> None:
         """After the tagged line of the running command: close the connection."""
 
@@ -102,7 +109,7 @@ class Session:
 
     ``key``: what it was entered by, if that was a key.  ``guarded``: it ends when its key or account does.
     ``hidden``: capabilities, in upper case, of which the client is not told.
-    ``watches`` are asked wherever changes may be told, and wake an IDLE.
+    ``watches`` are asked wherever changes may be told, and wake an IDLE.  ``policy``: what is told when.
     """
 
     def __init__(self, site: Site, out: IOutlet) -> None:
@@ -126,6 +133,7 @@ class Session:
         self.numbering: INumbering = SequenceNumbers()
         self.view_hooks: list[Callable[[View], None]] = []
         self.watches: list[IWatch] = []
+        self.policy: IPolicy = Usual(self)
         self.waiting = Waiting(self)
         self.account_tells = 0
 
@@ -185,7 +193,11 @@ class Session:
         """Run a store method that writes; everybody here hears of it."""
         self.insist_on_writing()
         assert self.room is not None
-        return self.room.write(method, *args, **kwargs)
+        return self.room.write(method, *args, **kwargs).addCallback(self._wrote)
+
+    def _wrote(self, written: _W) -> _W:
+        self.policy.wrote(written)
+        return written
 
     @property
     def read_only(self) -> bool:
@@ -249,6 +261,7 @@ class Session:
         self.attempts.flush()
         if self._expiry is not None:
             self._expiry.cancel()
+        self.policy.end()
         self.unselect()
         if self.room is not None:
             self.site.accounts.release(self.room)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 import attrs
@@ -49,7 +49,8 @@ def expunge_lines(view: View, uids: list[int]) -> list[bytes]:
 
 class View:
     """``flags`` renders a flag code.  ``modseq``: MODSEQ is told (CONDSTORE); ``all_new``: so are the
-    flags of new messages (QRESYNC)."""
+    flags of new messages (QRESYNC).  ``flag_changes``: flags of other messages are told; ``withheld``:
+    the least modseq of those that were not, or 0."""
 
     def __init__(self, mailbox: Mailbox, image: Image, read_only: bool,
                  flags: Callable[[int], bytes]) -> None:
@@ -62,6 +63,8 @@ class View:
         self.uidnext = max(mailbox.uidnext, self.last + 1)
         self.modseq = False
         self.all_new = False
+        self.flag_changes = True
+        self.withheld = 0
         self.numbering: INumbering = SequenceNumbers()
         self.expunges: ExpungeForm = expunge_lines
         self.keywords = 0
@@ -99,6 +102,10 @@ class View:
         """Everything that the image knows was told."""
         return self.told == self.image.modseq
 
+    def settled(self) -> bool:
+        """There is nothing to tell."""
+        return self.up_to_date() and not (self.withheld and self.flag_changes)
+
     # telling
 
     def tell(self, changes: Iterable[Changes], may_expunge: bool,
@@ -108,6 +115,7 @@ class View:
         ``changes``: all of the log after ``told``, oldest first, up to the image's modseq.
         """
         rows, gone = self._merge(changes)
+        rows = self._wanted(rows, answer)
         pending = sorted(uid for uid in gone if self.has(uid))
         out: list[bytes] = []
         before = self.uids
@@ -136,7 +144,11 @@ class View:
     @property
     def highest(self) -> int:
         """The modseq up to which the client knows everything; never 0."""
-        return max(1, min(self.told, self.image.highest))
+        return max(1, min(self._sure, self.image.highest))
+
+    @property
+    def _sure(self) -> int:
+        return min(self.told, self.withheld - 1) if self.withheld else self.told
 
     def owed_highest(self) -> int | None:
         """The HIGHESTMODSEQ that a tagged line must be accompanied by, or None.
@@ -144,7 +156,7 @@ class View:
         A client with CONDSTORE resumes from the highest MODSEQ that it saw, unless it is told better:
         while expunges before that are held back, and when expunges were told.
         """
-        owes = self.modseq and (self._owes or self._shown > self.told)
+        owes = self.modseq and (self._owes or self._shown > self._sure)
         self._owes, self._shown = False, 0
         return self.highest if owes else None
 
@@ -158,6 +170,21 @@ class View:
                 gone[uid] = m
                 rows.pop(uid, None)
         return rows, gone
+
+    def _wanted(self, rows: dict[int, tuple[int, int]],
+                answer: StoreAnswer | None) -> dict[int, tuple[int, int]]:
+        """Without flag changes that are withheld, or with those that were."""
+        if self.flag_changes and not self.withheld:
+            return rows
+        if self.flag_changes:
+            since, self.withheld = self.withheld, 0
+            image = zip(self.image.uids, self.image.modseqs, self.image.flags, strict=True)
+            return rows | {uid: (m, f) for uid, m, f in image if m >= since and self.has(uid)}
+        last, ours = self.last, NumSet() if answer is None else answer.targets
+        late = [m for uid, (m, _) in rows.items() if uid <= last and uid not in ours]
+        if late:
+            self.withheld = min(self.withheld or late[0], *late)
+        return {uid: row for uid, row in rows.items() if uid > last or uid in ours}
 
     def _new(self, rows: dict[int, tuple[int, int]]) -> list[int]:
         last = self.last
@@ -223,6 +250,11 @@ class View:
             if not code & SEEN and self.has(uid):
                 return bisect_right(self.uids, uid)
         return None
+
+
+def all_flags(keywords: Sequence[str]) -> list[str]:
+    """System flags, then keywords."""
+    return ["\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft", *keywords]
 
 
 def flags_line(names: Iterable[str]) -> bytes:

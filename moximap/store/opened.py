@@ -19,6 +19,7 @@ from moximap.store.errors import Unavailable
 from moximap.store.image import Image
 from moximap.store.indexing_soon import IndexSoon
 from moximap.store.interfaces import IAccount, IDirectory
+from moximap.store.listings import Listings
 from moximap.values import Changes, Opened, Written
 
 log = Logger()
@@ -74,6 +75,7 @@ class OpenAccount:
         self.readers: set[IReader] = set()
         self.on_write: Callable[[str, int], None] = lambda account, modseq: None
         self.flag_bytes: dict[int, bytes] = {}
+        self.listings = Listings(lambda: call(store.mailboxes), lambda: self.moment)
 
     # flags
 
@@ -184,8 +186,8 @@ class OpenAccount:
             image = self.images.get(changes.mailbox)
             if image is None or not image.apply(changes):
                 self._missed[changes.mailbox] = max(changes.modseq, self._missed.get(changes.mailbox, 0))
-        self._tell({changes.mailbox for changes in written.changes})
         self._last = max(self._last, written.modseq)
+        self._tell({changes.mailbox for changes in written.changes})
         self.on_write(self.store.name, written.modseq)
         if self._sync is None:
             self._sync = self._reactor.callLater(SYNC_DELAY, self._sync_now)

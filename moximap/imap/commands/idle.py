@@ -32,9 +32,9 @@ class Watch:
         self._waiting: Deferred[None] | None = None
 
     def start(self) -> None:
-        view = self._session.view
-        if self._room is not None and (view is not None or self._session.watches):
-            wanted = None if view is None or self._session.watches else view.mailbox.id
+        view, everywhere = self._session.view, self._session.policy.everywhere
+        if self._room is not None and (view is not None or everywhere):
+            wanted = None if view is None or everywhere else view.mailbox.id
             self._room.listen(self._session, wanted, self._ring)
         self._read()
 

@@ -10,11 +10,10 @@ import attrs
 
 from moximap.imap import encoding
 from moximap.imap.dialect import LOGGED_IN, SELECTED, Capability, Extension, Reply, Spec
-from moximap.imap.dispatch import all_flags
 from moximap.imap.errors import Bad
 from moximap.imap.grammar import Cursor
 from moximap.imap.session import Session
-from moximap.imap.view import View, flags_line
+from moximap.imap.view import View, all_flags, flags_line
 from moximap.store.errors import NoSuchMailbox
 from moximap.store.image import Image
 from moximap.values import DELETED, Mailbox
