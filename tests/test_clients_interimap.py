@@ -23,10 +23,10 @@ password = secret
 compress = YES
 
 [remote]
-type = imap
+type = imaps
 host = 127.0.0.1
-port = {port}
-STARTTLS = NO
+port = {tls}
+SSL_verify = NO
 auth = PLAIN
 username = {remote}
 password = secret
@@ -36,8 +36,9 @@ MESSAGE = b"From: ada@example.org\r\nSubject: number %d\r\n\r\n%b\r\n"
 
 
 class InterimapTests(ServerTestCase):
-    """Both sides are ours, two accounts of one server."""
+    """Both sides are ours, two accounts of one server; one connection is over TLS."""
 
+    kinds = ("imap", "imaps")
     local, remote = "local@example.org", "remote@example.org"
 
     def setUp(self) -> None:
@@ -48,7 +49,8 @@ class InterimapTests(ServerTestCase):
 
     def configure(self) -> Path:
         path = self.directory / "interimap.conf"
-        path.write_text(CONFIGURATION.format(home=self.directory, port=self.server.ports["imap"], local=self.local,
+        path.write_text(CONFIGURATION.format(home=self.directory, port=self.server.ports["imap"],
+                                             tls=self.server.ports["imaps"], local=self.local,
                                              remote=self.remote))
         return path
 
