@@ -65,6 +65,7 @@ class FoldingTests(SynchronousTestCase):
 
     @given(OCTETS)
     @example(b"A: =?utf-8?q?x\r\nSubject: hidden?=\r\n")
+    @example(b"=?utf-8?q??=:\r\n")
     @example(b"A: \xdf\r\nSubject: \xc3\x9f =?utf-8?b?w58=?=\r\n")
     @settings(deadline=None, max_examples=200)
     def test_every_field_of_any_header_is_in_what_is_indexed(self, head: bytes) -> None:

@@ -54,6 +54,15 @@ class IndexTests(IndexCase):
         self.append(LARGE)
         self.assertEqual(self.found(tree), [51, 52])
 
+    def test_either_of_two_words_and_both_are_looked_up(self) -> None:
+        self.append(*[MAIL] * 50, MAIL + b"kumquat", MAIL + b"tapioca", MAIL + b"kumquat tapioca")
+        self.index_all()
+        kumquat, tapioca = TextHas("kumquat", header=False), TextHas("tapioca", header=True)
+        self.assertEqual(self.found(Or(kumquat, tapioca)), [51, 52, 53])
+        self.assertEqual(self.found(And((kumquat, tapioca))), [53])
+        self.assertEqual(self.found(And((kumquat, Not(tapioca)))), [51])
+        self.assertEqual(self.found(Not(Or(Not(kumquat), Not(tapioca)))), [53])
+
     def test_a_word_that_too_many_contents_have_is_scanned_for(self) -> None:
         self.append(*[MAIL] * 30)
         self.patch(searching, "_MORE", 0)

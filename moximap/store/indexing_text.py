@@ -58,7 +58,7 @@ def head_text(message: Message) -> str:
         return fit(whole)
     alone = [whole]
     for field in headers.split(head):
-        alone.append(headers.decode(field.name).casefold())
+        alone.append(field.name.decode("latin-1").lower())
         value = headers.decode(headers.unfold(field.raw.partition(b":")[2])).casefold()
         if value not in whole:
             alone.append(value)
