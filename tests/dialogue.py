@@ -42,10 +42,13 @@ HELLO = (b"From: Ada <ada@example.org>\r\nTo: bob@example.org\r\nSubject: hello\
 
 
 class FakeTransport(StringTransport):
-    """A transport in memory that notes how it ended."""
+    """A transport in memory that notes how it ended; the client is on this host, which nothing slows."""
 
     aborted = False
     started_tls = False
+
+    def __init__(self, peer: str = "127.0.0.1") -> None:
+        super().__init__(peerAddress=IPv4Address("TCP", peer, 54321))  # type: ignore[no-untyped-call]
 
     def abortConnection(self) -> None:
         self.aborted = True

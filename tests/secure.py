@@ -9,7 +9,6 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL, crypto
-from twisted.internet.testing import StringTransport
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from moximap.identity import clientkeys
@@ -19,20 +18,10 @@ from moximap.imap.site import Site
 from moximap.net.tls import ServerTLS, peer_key
 from moximap.store.keys import KeyRecord
 from moximap.store.threads import DirectPool
-from tests.dialogue import DialogueCase
+from tests.dialogue import DialogueCase, FakeTransport
 from tests.test_tls import client_certificate
 
 VERSIONS = {"1.2": SSL.TLS1_2_VERSION, "1.3": SSL.TLS1_3_VERSION}
-
-
-class Wire(StringTransport):
-    """What is under TLS, and how it ended."""
-
-    aborted = False
-
-    def abortConnection(self) -> None:
-        self.aborted = True
-        self.disconnecting = True
 
 
 class SecureClient:
@@ -44,7 +33,7 @@ class SecureClient:
         outer = TLSMemoryBIOFactory(case.tls, False, _Always(protocol), case.clock).buildProtocol(None)
         assert outer is not None
         self._outer, self._clock = outer, case.clock
-        self.transport = Wire()
+        self.transport = FakeTransport()
         self._outer.makeConnection(self.transport)
         self.connection = SSL.Connection(context, None)
         self.connection.set_tlsext_host_name(b"mail.example.org")

@@ -126,7 +126,7 @@ class Noting(DialogueCase):
         self.client().lose()
         self.noted()
         found = self.directory.attempts.of("ada")[0].attempt
-        self.assertEqual((found.remote, found.local, found.protocol, found.tls), ("192.168.1.1", "10.0.0.1", "imap", ""))
+        self.assertEqual((found.remote, found.local, found.protocol, found.tls), ("127.0.0.1", "10.0.0.1", "imap", ""))
 
 
 class Secure(SecureCase):

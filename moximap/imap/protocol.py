@@ -50,6 +50,7 @@ class IMAPProtocol(Intake):
     def connectionMade(self) -> None:
         self.site.connections.add(self)
         self.peer = Peer(self.transport)
+        self.session.visit = self.site.brakes.enter(self.peer.remote)
         self._outlet.attach(self.transport)
         no_delay = getattr(self.transport, "setTcpNoDelay", None)
         if no_delay is not None:                   # an answer in two writes would wait for an ACK
@@ -75,7 +76,10 @@ class IMAPProtocol(Intake):
             self.dismiss("too many connections, try again later", b"UNAVAILABLE")
             return
         if self.peer_key is None:
-            proving.say_hello(self.session)
+            try:
+                proving.say_hello(self.session)
+            except Bye as error:
+                self.dismiss(error.text, error.code)
         else:
             self._hold()
             self._spawn(self._aside(proving.greet(self.session)))

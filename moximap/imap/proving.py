@@ -9,6 +9,7 @@ import binascii
 from collections.abc import Awaitable, Callable
 
 import attrs
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from moximap.identity.errors import AuthenticationFailed, LoginDisabled, ProtocolError
@@ -76,7 +77,7 @@ async def prove(session: Session, trial: Trial, proof: Awaitable[Done]) -> Reply
     except (AuthenticationFailed, LoginDisabled) as error:
         result = error.result if isinstance(error, AuthenticationFailed) else "logindisabled"
         account = error.account
-        raise failed(session, error) from None
+        raise await failed(session, error) from None
     except ProtocolError as error:
         result = "badprotocol"
         raise Bad(str(error)) from None
@@ -90,13 +91,18 @@ async def prove(session: Session, trial: Trial, proof: Awaitable[Done]) -> Reply
         session.attempts.made(trial.mechanism, trial.login, account, result)
 
 
-def failed(session: Session, error: AuthenticationFailed | LoginDisabled) -> Refusal | Bye:
-    """The answer to a failed attempt; too many of them end the connection.
+async def failed(session: Session, error: AuthenticationFailed | LoginDisabled) -> Refusal | Bye:
+    """The answer to a failed attempt, held back where there were many; too many end the connection.
 
     A disabled login has no code, so that clients show the text and ask for no other password.
     """
     if isinstance(error, LoginDisabled):
         return No(str(error))
+    delay = session.site.brakes.failed(session.out.peer.remote)
+    if delay:
+        held: Deferred[None] = Deferred()
+        session.site.reactor.callLater(delay, held.callback, None)
+        await held
     session.failed_logins += 1
     if session.failed_logins >= session.site.limits.failed_logins:
         return Bye("too many failed logins")
@@ -154,6 +160,8 @@ async def greet(session: Session) -> None:
 
 
 def say_hello(session: Session) -> None:
-    """The greeting."""
+    """The greeting; Bye where too many come from there, and this one is nobody that we know."""
+    if session.record is None and session.visit is not None and session.visit.refused:
+        raise Bye("too many connections from your network, try again later", b"UNAVAILABLE")
     status = b"OK" if session.record is None else b"PREAUTH"
     session.write(b"* %b [CAPABILITY %b] moximap ready\r\n" % (status, session.dialect.capabilities(session)))

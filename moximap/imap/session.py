@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 
+from moximap.identity.brakes import Visit
 from moximap.imap.attempting import Pending
 from moximap.imap.dialect import AUTHENTICATED, NOT_AUTHENTICATED, SELECTED, Dialect, Enabling
 from moximap.imap.errors import No
@@ -129,6 +130,7 @@ class Session:
         self.tag = b"*"
         self.failed_logins = 0
         self.attempts = Pending(self)
+        self.visit: Visit | None = None
         self.client_id: dict[str, str | None] = {}
         self.numbering: INumbering = SequenceNumbers()
         self.view_hooks: list[Callable[[View], None]] = []
@@ -222,6 +224,8 @@ class Session:
             self.site.accounts.release(room)
             raise No("too many connections of this account", b"LIMIT")
         self.room, self.record, self.key = room, record, key
+        if self.visit is not None:
+            self.visit.leave()
         self.state = AUTHENTICATED
         self.hidden = frozenset(name.encode() for name in record.capabilities_off)
         if key is not None and key.until is not None:
@@ -259,6 +263,8 @@ class Session:
         """The connection is over: give back what it held."""
         self.waiting.stop()
         self.attempts.flush()
+        if self.visit is not None:
+            self.visit.leave()
         if self._expiry is not None:
             self._expiry.cancel()
         self.policy.end()

@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 import moximap
 from moximap.identity.attempts import AttemptLog
 from moximap.identity.authenticator import Authenticator
+from moximap.identity.brakes import Brakes
 from moximap.imap.dialect import Dialect, standard
 from moximap.imap.guarding import Guard
 from moximap.store.interfaces import IDirectory
@@ -61,6 +62,8 @@ class Limits:
     login_write_timeout: float = 30       # the client reads nothing
     write_timeout: float = 300
     connections: int = 10000              # in all
+    early_connections: int = 30           # of one address, on which nobody has logged in yet
+    new_connections: int = 300            # of one address, in a minute
     connections_per_account: int = 128
     failed_logins: int = 10               # on one connection, then BYE
 
@@ -91,6 +94,7 @@ class Site:
     accounts: OpenAccounts = attrs.field()
     attempts: AttemptLog = attrs.field()
     guard: Guard = attrs.field()
+    brakes: Brakes = attrs.field()
 
     @accounts.default
     def _accounts(self) -> OpenAccounts:
@@ -103,6 +107,10 @@ class Site:
     @guard.default
     def _guard(self) -> Guard:
         return Guard(self)
+
+    @brakes.default
+    def _brakes(self) -> Brakes:
+        return Brakes(self.reactor.seconds, self.limits.early_connections, self.limits.new_connections)
 
     def say_goodbye(self) -> None:
         """The server stops: end all connections with a BYE."""
