@@ -135,6 +135,37 @@ class NegotiationTests(CompressCase):
         self.assertEqual(zlib.decompressobj(-15).decompress(rest),
                          b"a OK NOOP completed\r\nb OK NOOP completed\r\n")
 
+    def test_much_may_come_behind_it_to_a_server_that_waits(self) -> None:
+        """A client that does not read yet and sends on: the layer takes over what is waiting."""
+        client = self.client()
+        client.transport.producer.pauseProducing()
+        client.send(b"z COMPRESS DEFLATE\r\n")
+        client.begin()
+        tags = [b"%032x" % (n * 0x9e3779b97f4a7c15f39cc0605cedc834 % 2 ** 128) for n in range(20_000)]
+        data = client.raw(b"".join(tag + b" NOOP\r\n" for tag in tags))
+        self.assertGreater(len(data), 3 * BACKLOG)
+        for start in range(0, len(data), 30_000):
+            client.protocol.dataReceived(data[start:start + 30_000])
+        self.assertEqual(client.transport.producerState, "paused")
+        plain = client.transport.value()
+        client.transport.clear()
+        self.assertEqual(plain, b"z OK DEFLATE active\r\n")
+        client.transport.producer.resumeProducing()
+        said = b""
+        for _ in range(100):
+            self.clock.advance(0.2)
+            said += client.received()
+        self.assertEqual(said, b"".join(tag + b" OK NOOP completed\r\n" for tag in tags))
+        self.assertEqual(client.transport.producerState, "producing")
+
+    def test_a_goodbye_behind_it_is_compressed(self) -> None:
+        client = self.client()
+        client.transport.producer.pauseProducing()
+        client.send(b"z COMPRESS DEFLATE\r\n")
+        self.site.say_goodbye()
+        rest = client.transport.value().partition(b"\r\n")[2]
+        self.assertTrue(zlib.decompress(rest, -15).startswith(b"* BYE "))
+
     def test_plain_commands_behind_it_make_no_sense(self) -> None:
         client = self.client()
         client.send(b"z COMPRESS DEFLATE\r\na NOOP\r\n")

@@ -24,11 +24,12 @@ class Outlet:
         self._on_block = on_block
         self._transport: IConsumer | None = None
         self._drained: Deferred[None] | None = None
-        self._lost = False
+        self._lost = self._registered = False
 
     def attach(self, transport: IConsumer) -> None:
         """Write to this transport."""
         self._transport = transport
+        self._registered = True
         transport.registerProducer(self, True)
 
     def divert(self, layer: IConsumer) -> None:
@@ -36,8 +37,9 @@ class Outlet:
         self._transport = layer
 
     def detach(self) -> None:
-        """A registered producer would keep a TLS connection open for ever."""
-        if self._transport is not None:
+        """A registered producer would keep a TLS connection open for ever.  Harmless the second time."""
+        if self._transport is not None and self._registered:
+            self._registered = False
             self._transport.unregisterProducer()
 
     def lost(self) -> None:

@@ -137,6 +137,8 @@ class IMAPProtocol(Intake):
         self._running = True
         try:
             await self._answer(parts, refused)
+            if self._layer_next is not None:
+                self._start_layer(self._layer_next)
             await self._drained()
         finally:
             discard(self.session, parts)
@@ -146,8 +148,6 @@ class IMAPProtocol(Intake):
         elif not self._lost:
             if self._tls_next:
                 self._start_tls()
-            if self._layer_next is not None:
-                self._start_layer(self._layer_next)
             self._resume()
 
     async def _answer(self, parts: list[Part], refused: Refusal | None) -> None:
@@ -171,6 +171,11 @@ class IMAPProtocol(Intake):
     def _start_layer(self, make: MakeLayer) -> None:
         """Whatever came behind the command went through the client's layer already."""
         self._layer_next, self.layered = None, True
+        if self._lost or self._closing:
+            return
+        if self._stopped_reading:
+            self._stopped_reading = False          # the layer stops it where there is too much
+            self.transport.resumeProducing()
         came, self._buffer = self._buffer, b""
         self.transport = self._layer = make(self.transport, self)
         self._outlet.divert(self.transport)
