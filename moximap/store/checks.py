@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any, cast
 
@@ -34,25 +34,32 @@ class Message:
         self.content = content
         self._connection = connection
         self._files = files
+        self._read: list[str] = []
 
     @cached_property
     def head(self) -> bytes:
         return bytes(self._connection.execute("SELECT head FROM content WHERE id = ?",
                                               (self.content,)).get)
 
+    def texts(self) -> Iterator[str]:
+        """The decoded text of each part, in lower case; no more is decoded than is asked for."""
+        yield from self._read
+        for found in self._unread:
+            self._read.append(found.casefold())
+            yield self._read[-1]
+
     @cached_property
-    def texts(self) -> list[str]:
-        """The decoded text of each part, in lower case."""
+    def _unread(self) -> Iterator[str]:
         size, header_size, body, file, dumped = self._row
         data = Slices(self._files.content(size, header_size, self.head, body, file))
-        return [found.casefold() for found in text.body_texts(parts.load(dumped), cast(Data, data))]
+        return text.body_texts(parts.load(dumped), cast(Data, data))
 
     @cached_property
     def header_text(self) -> str:
         return headers.decode(headers.unfold(self.head)).casefold()
 
     def text_size(self) -> int:
-        """Octets that ``texts`` are decoded from."""
+        """Octets that the texts are decoded from."""
         found = parts.walk(parts.load(self._row[-1]))
         return sum(part.end - part.body if part.type == "text" else _header_size(part)
                    for part in found if part.type == "text" or part.is_message)
@@ -90,7 +97,7 @@ class TextCheck:
     def __call__(self, message: Message) -> bool:
         if self.header and self.text in message.header_text:
             return True
-        return any(self.text in found for found in message.texts)
+        return any(self.text in found for found in message.texts())
 
 
 def check_of(tree: HeaderHas | TextHas) -> Check:

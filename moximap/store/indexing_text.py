@@ -66,7 +66,7 @@ def head_text(message: Message) -> str:
 
 
 def body_text(message: Message) -> str:
-    return fit(_STAND_IN.join(message.texts))
+    return fit(_STAND_IN.join(message.texts()))
 
 
 def is_indexable(message: Message) -> bool:

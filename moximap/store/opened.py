@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from moximap.store.errors import Unavailable
+from moximap.store.errors import NoSpace, Unavailable
 from moximap.store.image import Image
 from moximap.store.indexing_soon import IndexSoon
 from moximap.store.interfaces import IAccount, IDirectory
@@ -226,7 +226,9 @@ class OpenAccount:
         self.call(function, *args).addErrback(self._failed)
 
     def _failed(self, failure: Failure) -> None:
-        if not (self._closed and isinstance(failure.value, Unavailable)):
+        if isinstance(failure.value, NoSpace):
+            log.warn("keeping house of {name} waits: the disk is full", name=self.store.name)
+        elif not (self._closed and isinstance(failure.value, Unavailable)):
             log.failure("keeping house failed", failure=failure)
 
     # listening
