@@ -9,59 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import attrs
-
 from tests.model_account import Box, Flags, changed
 from tests.model_cache import Cache
-from tests.model_wire import Response, numbers
+from tests.model_command import Command, Entry, Opening
+from tests.model_wire import Response, found_by, numbers
 
 #: Commands during which no expunge may be told (client 14: their UID forms too).
 QUIET = ("fetch", "store", "search")
-
-
-@attrs.define(eq=False)
-class Entry:
-    """A message of the list; ``uid`` and ``flags`` as far as they were told.
-
-    ``true`` is the UID that the account's model would expect here, None where it makes no prediction.
-    """
-
-    uid: int | None = None
-    flags: Flags | None = None
-    true: int | None = None
-
-
-@attrs.define
-class Command:
-    """What a client says.  ``kind``: fetch, store, search, select, idle, leave or other.
-
-    ``effect`` does it to the account's model and gives the status of the tagged line; ``verify`` looks
-    at all its responses; both only where commands come one after the other.  ``silent``: flags that
-    the client takes for changed at the OK.  ``resync``: the cache that a SELECT brings up to date,
-    and the UIDs that it asks for (None: all).
-    """
-
-    text: str
-    kind: str = "other"
-    effect: Callable[[], str] = lambda: "OK"
-    verify: Callable[[list[Response]], None] = lambda responses: None
-    literal: bytes | None = None
-    silent: tuple[list[Entry], str, Flags] | None = None
-    name: str = ""
-    read_only: bool = False
-    resync: tuple[Cache, set[int] | None] | None = None
-    modseqs: bool = False
-
-
-@attrs.define
-class Opening:
-    """What a SELECT told up to now."""
-
-    exists: int = 0
-    uidvalidity: int = 0
-    highest: int = 0
-    fetched: list[tuple[int, int]] = attrs.field(factory=list)
-    vanished: list[int] = attrs.field(factory=list)
 
 
 class Listener:
@@ -85,6 +39,7 @@ class Listener:
         self.entries: list[Entry] = []
         self.opening = Opening()
         self.failed: set[int] = set()
+        self.resumed = False
         self._told: set[int] = set()
         self._highest_uid = 0
 
@@ -103,7 +58,7 @@ class Listener:
         self.failed, self._told = set(), set()
         if command.kind in ("select", "leave"):
             self.box = self.cache = None
-            self.entries, self.opening = [], Opening()
+            self.entries, self.opening, self.resumed = [], Opening(), False
 
     def hear(self, response: Response) -> None:
         """The client reads a response."""
@@ -232,6 +187,17 @@ class Listener:
         known = [e.uid for e in self.entries if e.uid is not None]
         assert known == sorted(set(known)), f"UIDs do not ascend: {known}"
 
+    def _search(self, response: Response) -> None:
+        """RFC 7162 3.2.6, example 1: what is not listed is gone, what is and did not change is cached."""
+        uids = found_by([response])
+        if self.command is not None and self.command.resumes == "listed" and len(uids) == len(self.entries):
+            assert self.cache is not None
+            for place, uid in enumerate(uids):
+                self._identify(place, uid)
+                self.entries[place].flags = self.cache.flags.get(uid)       # a newer one is yet to be fetched
+
+    _esearch = _search
+
     # tagged lines
 
     def _answered(self, response: Response) -> None:
@@ -246,6 +212,7 @@ class Listener:
             self._select(command)
         if response.code == "MODIFIED":
             self.failed = self._modified(command, numbers(response.argument))
+        self.resumed = self.resumed or response.word == "OK" and command.resumes == "changed"
         if response.word == "OK" and command.silent is not None:
             self._silently(*command.silent)
         if self.cache is not None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from unittest import mock
 
-from tests.model_client import Command
+from tests.model_command import Command
 from tests.model_moves import Moves
 from tests.model_world import Member, World
 
@@ -134,8 +134,9 @@ class Orderly(Run):
 
     def finish(self) -> None:
         """In the end everybody comes back, and is up to date."""
-        for member in self.world.members:
-            self.step("noop", member.number, 0)
+        for verb in ("idle", "select", "learn", "noop"):
+            for member in self.world.members:
+                self.step(verb, member.number, member.number)
 
 
 def play(steps: Iterable[Step], kind: Callable[[], Run] = Orderly) -> None:

@@ -2,80 +2,19 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 
-import attrs
-
-from tests.model_account import Box, Flags
-from tests.model_client import Command, Entry, Listener
+from tests.model_command import Command, Entry
+from tests.model_picking import Picker
 from tests.model_wire import Response, found_by, numbers, ranges
-from tests.model_world import NAMES, Member, World
+from tests.model_world import NAMES
 
-FLAGS = ("\\Seen", "\\Flagged", "\\Deleted", "\\Answered", "one", "Two")
 #: Above this a mailbox is not filled any more.
 FULL = 24
 
 
-@attrs.frozen
-class Picked:
-    """A set of messages as a command names them; ``prefix`` is "UID " or empty."""
-
-    prefix: str
-    text: str
-    entries: list[Entry]
-
-    def uids(self) -> list[int]:
-        """Where the model predicts."""
-        return [entry.true for entry in self.entries if entry.true is not None]
-
-
-class Moves:
-    """Builds a command of one client; ``rng`` decides everything that is open."""
-
-    def __init__(self, world: World, member: Member, rng: random.Random) -> None:
-        assert member.listener is not None
-        self.world = world
-        self.account = world.account
-        self.member = member
-        self.listener: Listener = member.listener
-        self.rng = rng
-
-    @property
-    def box(self) -> Box:
-        return self.listener.selected
-
-    def flags(self) -> Flags:
-        return frozenset(self.rng.sample(FLAGS, self.rng.choice((0, 1, 1, 1, 2))))
-
-    def name(self) -> str:
-        return self.rng.choice(("INBOX", "INBOX", "INBOX", "Other", "Other", "Third"))
-
-    def token(self) -> str:
-        self.world.tokens += 1
-        return f"t{self.world.tokens}"
-
-    def pick(self) -> Picked | None:
-        """Some messages by number, or by UID, among which may be some that are not there."""
-        entries = self.listener.entries
-        if self.rng.random() < 0.45:
-            if not entries:
-                return None
-            chosen = sorted(self.rng.sample(range(len(entries)), self.rng.randint(1, min(3, len(entries)))))
-            if self.rng.random() < 0.2:
-                return Picked("", "1:*", entries[:])
-            return Picked("", ranges([i + 1 for i in chosen]), [entries[i] for i in chosen])
-        low = self.rng.randint(1, self.box.uidnext)
-        high = self.rng.choice((low, low, low + 2, 1 << 31))
-        text = f"{low}:{high}" if high != low else f"{low}"
-        if self.rng.random() < 0.2:
-            low, high, text = 1, 1 << 31, "1:*"
-        return Picked("UID ", text, [e for e in entries if low <= (e.uid or e.true or 0) <= high])
-
-    def modseq(self) -> int:
-        """Some modseq that a client may have seen."""
-        known = [message.modseq for message in self.box.messages.values()] + [self.box.highest, 1]
-        return max(1, self.rng.choice(known) - self.rng.choice((0, 0, 1)))
+class Moves(Picker):
+    """Builds a command of one client."""
 
     # opening and leaving
 
@@ -130,6 +69,12 @@ class Moves:
 
     def learn(self) -> Command:
         """What a client does first: it fetches what it does not know."""
+        cache = self.listener.cache
+        if cache is not None and not cache.whole and cache.modseq and self.rng.random() < 0.7:
+            if self.listener.resumed:
+                return Command("UID SEARCH ALL", "search", resumes="listed")
+            return Command(f"UID FETCH 1:* (FLAGS) (CHANGEDSINCE {cache.modseq})", "fetch", modseqs=True,
+                           resumes="changed")
         if self.rng.random() < 0.7:
             return Command("UID FETCH 1:* (FLAGS MODSEQ)", "fetch", modseqs=True)
         return Command("FETCH 1:* FLAGS", "fetch")
@@ -245,15 +190,21 @@ class Moves:
         return command
 
     def append(self) -> Command:
-        name, flags, token = self.name(), self.flags(), self.token()
-        content = f"Subject: {token}\r\n\r\nHello.\r\n".encode()
-        command = Command(f"APPEND {name} ({' '.join(sorted(flags))}) {{{len(content)}+}}", literal=content)
-        command.effect = lambda: self.account.append(name, token, flags)
+        """One message, or all or none of two (RFC 3502)."""
+        name, messages = self.name(), [(self.flags(), self.token()) for _ in range(self.rng.choice((1, 1, 2)))]
+        contents = [f"Subject: {token}\r\n\r\nHello.\r\n" for _, token in messages]
+        heads = [f" ({' '.join(sorted(flags))}) {{{len(content)}+}}"
+                 for (flags, _), content in zip(messages, contents, strict=True)]
+        rest = "".join(f"{head}\r\n{content}" for head, content in zip(heads[1:], contents[1:], strict=True))
+        command = Command(f"APPEND {name}{heads[0]}", literal=f"{contents[0]}{rest}".encode())
+        command.effect = lambda: [self.account.append(name, token, flags) for flags, token in messages][0]
 
         def verify(responses: list[Response]) -> None:
             if responses[-1].word == "OK":
+                validity, uids = responses[-1].argument.split()
                 box = self.account.boxes[name]
-                assert responses[-1].argument == f"{box.uidvalidity} {box.uidnext - 1}", str(responses[-1])
+                new = [*range(box.uidnext - len(messages), box.uidnext)]
+                assert (int(validity), numbers(uids)) == (box.uidvalidity, new), str(responses[-1])
         command.verify = verify
         return command
 

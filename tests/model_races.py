@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from moximap.store.threads import DirectPool
-from tests.model_client import Command
+from tests.model_command import Command
 from tests.model_driver import ANYWHERE, Run
 from tests.model_moves import Moves
 from tests.model_world import Member, World

@@ -6,6 +6,7 @@ a client's command is answered when it was said, unless the pool keeps it waitin
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import shutil
@@ -29,6 +30,8 @@ from tests.model_client import Listener
 from tests.model_wire import split
 
 NAMES = ("INBOX", "Other", "Third")
+#: What is written to the disk is of no interest here, and waiting for it costs most of the time.
+_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 _PATIENT = Limits(idle_timeout=1e12, write_timeout=1e12)
 _STATE = re.compile(rb"\[(UIDVALIDITY|UIDNEXT|HIGHESTMODSEQ) (\d+)\]")
 
@@ -124,7 +127,7 @@ class World:
     """``predicts``: commands come one after the other, so the account's model says what must be."""
 
     def __init__(self, predicts: bool, pools: Any = DirectPool) -> None:
-        self.data = Path(tempfile.mkdtemp(prefix="moximap-model-")) / "data"
+        self.data = Path(tempfile.mkdtemp(prefix="moximap-model-", dir=_MEMORY)) / "data"
         shutil.copytree(template(), self.data)
         self.predicts = predicts
         self.clock = Clock()
