@@ -105,7 +105,6 @@ class World:
     interimap: Callable[..., None]
     mailboxes: Mailboxes = attrs.field(factory=dict)
     subscribed: dict[str, bool] = attrs.field(factory=dict)     # not those that are new in this round
-    done: dict[str, int] = attrs.field(factory=dict)
     _owners: dict[tuple[str, str], Side] = attrs.field(factory=dict)    # of messages, in this round
     _made: dict[str, Side] = attrs.field(factory=dict)
     _toggled: set[str] = attrs.field(factory=set)
@@ -127,7 +126,6 @@ class World:
         while not made:
             change, = self.chance.choices(list(changes), list(changes.values()))
             made = change(self.chance.choice(self.sides)) is not False
-        self.done[change.__name__] = self.done.get(change.__name__, 0) + 1
 
     def names(self, side: Side) -> list[str]:
         """The mailboxes that a side has by now."""
