@@ -109,6 +109,8 @@ def _join(terms: Sequence[Term], any: bool) -> Term:
     """One term for several; what is SQL becomes one expression and comes first."""
     sql = [term for term in terms if isinstance(term, Sql)]
     rest = [term for term in terms if not isinstance(term, Sql)]
+    if rest and not sql:
+        return Both(tuple(rest), any)
     whole = _balanced(sql, " OR " if any else " AND ", "0" if any else "1")
     return Both((whole, *rest), any) if rest else whole
 
