@@ -219,7 +219,7 @@ class Server(MultiService):
         directory = Directory(data)
         if self._demo is not None:
             self._demo.fill(directory)
-        tls = self._tls or ServerTLS(*ensure(data / "tls", _own_names()))
+        tls = self._tls or ServerTLS(*self._certificate(data))
         site = Site(directory=directory, authenticator=Authenticator(directory), pool=self._pool,
                     reactor=self._reactor, limits=self.config.limits, tls=tls,
                     plaintext_login=self.config.plaintext_login, peer_key=peer_key,
@@ -229,6 +229,12 @@ class Server(MultiService):
         for kind, late in self._late.items():
             late.behind = KINDS[kind](site)
         return site
+
+    def _certificate(self, data: Path) -> tuple[Path, Path]:
+        """The files of our certificate and its key; a worker process gets here with those of the settings."""
+        if self.config.tls_certificate is not None and self.config.tls_key is not None:
+            return self.config.tls_certificate, self.config.tls_key
+        return ensure(data / "tls", _own_names())
 
     def stopService(self) -> Deferred[None]:
         return Deferred.fromCoroutine(self._stop())
