@@ -104,8 +104,9 @@ class Listener:
     def _grow(self, count: int) -> None:
         new = self.arrived(self.selected, self._highest_uid)
         assert new is None or count <= len(new), f"{count} more messages, there are {new}"
+        promised = "QRESYNC" in self.enabled and self.command is not None and self.command.kind != "select"
         for place in range(count):
-            self.entries.append(Entry(true=None if new is None else new[place]))
+            self.entries.append(Entry(true=None if new is None else new[place], promised=promised))
             if new is not None:
                 self._highest_uid = new[place]
 
@@ -215,6 +216,7 @@ class Listener:
         self.resumed = self.resumed or response.word == "OK" and command.resumes == "changed"
         if response.word == "OK" and command.silent is not None:
             self._silently(*command.silent)
+        assert all(e.flags is not None for e in self.entries if e.promised), "a new message was only counted"
         if self.cache is not None:
             self.cache.tagged(self._known())
 

@@ -16,11 +16,14 @@ class Entry:
     """A message of the list; ``uid`` and ``flags`` as far as they were told.
 
     ``true`` is the UID that the account's model would expect here, None where it makes no prediction.
+    ``promised``: it came under QRESYNC, where a client is told at once what is new: who resumes from a
+    MODSEQ above a message that he does not know would never hear of it.
     """
 
     uid: int | None = None
     flags: Flags | None = None
     true: int | None = None
+    promised: bool = False
 
 
 @attrs.define

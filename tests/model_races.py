@@ -17,6 +17,7 @@ from moximap.store.threads import DirectPool
 from tests.model_command import Command
 from tests.model_driver import ANYWHERE, Run
 from tests.model_moves import Moves
+from tests.model_wire import Response, numbers
 from tests.model_world import Member, World
 
 
@@ -84,6 +85,7 @@ class Racing(Run):
 
     def __init__(self) -> None:
         super().__init__(World(predicts=False, pools=lambda: Jobs(quickly=3)))
+        self.answered: dict[int, int] = {}
 
     @property
     def pools(self) -> list[Jobs]:
@@ -102,7 +104,7 @@ class Racing(Run):
         elif not member.busy or (member.listener is not None and member.listener.idling):
             self._say(verb, member, rng)
         self.world.clock.advance(25 if verb == "time" else 0)
-        for _ in range(rng.choice((0, 1, 2, 3, 6))):
+        for _ in range(rng.choice((0, 0, 1, 1, 2, 3, 5))):
             self._crank(rng)
         self.read(rng)
         self.world.check_caches(self.world.members)
@@ -136,6 +138,7 @@ class Racing(Run):
         if command is not None:
             self.world.note(member, command.text)
             member.sent += 1
+            member.due = dict(self.answered) if command.text in ("NOOP", "CHECK") else {}
             listener.say(command)
             literal = b"" if command.literal is None else command.literal + b"\r\n"
             member.client.send(b"c%d %b\r\n" % (member.sent, command.text.encode()) + literal)
@@ -156,7 +159,19 @@ class Racing(Run):
     def read(self, rng: random.Random, cut: float = 0.03) -> None:
         for member in self.world.members:
             if member.client is not None:
-                self.world.read(member, rng, cut)
+                self._heard(member, self.world.read(member, rng, cut))
+
+    def _heard(self, member: Member, responses: list[Response]) -> None:
+        """What one client was answered, the next one's NOOP shows, in whichever process."""
+        for response in responses:
+            if response.code in ("APPENDUID", "COPYUID"):
+                validity, *_, uids = response.argument.split()
+                self.answered[int(validity)] = max(self.answered.get(int(validity), 0), *numbers(uids), 0)
+        listener = member.listener
+        if responses and responses[-1].tagged and listener is not None and listener.box is not None:
+            last = member.due.get(listener.box.uidvalidity, 0)
+            there = [uid for uid in listener.box.messages if uid <= last]
+            assert len(listener.entries) >= len(there), f"{there} were there, {len(listener.entries)} are told"
 
     def settle(self, rng: random.Random) -> None:
         """Everything that waits happens; then who idles, and who asks, knows everything."""

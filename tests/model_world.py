@@ -71,13 +71,17 @@ class Process:
 
 @attrs.define(eq=False)
 class Member:
-    """A device of the user: its caches live longer than its connections."""
+    """A device of the user: its caches live longer than its connections.
+
+    ``due``: what others were answered before it asked: UIDVALIDITY -> the highest UID that is there.
+    """
 
     number: int
     caches: dict[str, Cache] = attrs.field(factory=dict)
     client: Client | None = None
     listener: Listener | None = None
     sent: int = 0
+    due: dict[int, int] = attrs.field(factory=dict)
 
     @property
     def busy(self) -> bool:
