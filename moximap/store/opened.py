@@ -241,9 +241,10 @@ class OpenAccount:
         self._listeners.pop(who, None)
 
     def bell(self, modseq: int = 0) -> None:
-        """Another process wrote: nothing here is fresh."""
+        """Another process wrote: nothing here is fresh, and it may wait for us to let something go."""
         self.heard += 1
         self._last = max(self._last, modseq)
+        self.erase_soon()
         for _, listener in list(self._listeners.values()):
             listener(None)
 
