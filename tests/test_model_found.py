@@ -47,6 +47,18 @@ class FoundTests(DialogueCase):
         self.ask("DELETE gone", "2")
         self.assertEqual(self.ask("CLOSE"), "x OK CLOSE completed\r\n")
 
+    def test_what_another_process_expunged_is_erased_once_this_one_has_told_it(self) -> None:
+        self.ask("SELECT INBOX")
+        self.elsewhere.store(self.inbox, NumSet.of([1, 2, 3]), "+", ["\\Deleted"])
+        modseq = self.elsewhere.expunge(self.inbox).modseq
+        self.elsewhere.set_floor(modseq)
+        self.site.accounts.bell("ada", modseq)
+        self.clock.advance(25)
+        self.assertEqual(self.ask("FETCH 1:3 BODY.PEEK[]").count("Hello, Bob."), 3)
+        self.ask("NOOP")
+        self.clock.advance(25)
+        self.assertEqual(list(self.elsewhere.fetch(self.inbox, NumSet(((1, 9),)), ["uid"])), [])
+
     def test_fetch_from_a_removed_mailbox_is_ok_even_if_it_would_set_seen(self) -> None:
         self.ask("CREATE gone")
         self.fill(1, "gone")
