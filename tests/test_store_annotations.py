@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import apsw
 from zope.interface.verify import verifyObject
 
-from moximap.store import annotations_table
+from moximap.store import annotations_table, database
 from moximap.store.annotations import (LARGEST, MOST, AnnotationsTooLarge, IAnnotations, ISharedAnnotations,
                                        TooManyAnnotations, clean)
+from moximap.store.directory import Directory
 from moximap.store.errors import Cannot, NoSuchMailbox
 from tests.storecases import OnDisk, StoreCase
 
@@ -92,6 +96,38 @@ class AnnotationTests(StoreCase, OnDisk):
         self.annotations.change("Sent", {"/private/b": b"z"})
         self.assertEqual(self.annotations.named(["/private/b", "/private/c"]),
                          {self.box("INBOX").id: {"/private/b": b"y"}, self.box("Sent").id: {"/private/b": b"z"}})
+
+    def test_what_is_of_version_2_is_upgraded(self) -> None:
+        """The versions in which there were no annotations yet."""
+        versions = database.versions
+        patch = self.patch(database, "versions", lambda schema: versions(schema)[:2])
+        path = Path(self.mktemp())
+        old = Directory(path)
+        old.add("bob")
+        old.close()
+        patch.restore()
+        directory = Directory(path)
+        self.addCleanup(directory.close)
+        account = directory.open("bob")
+        self.addCleanup(account.close)
+        account.annotations.change("INBOX", {ENTRY: b"x"})
+        self.assertEqual(account.annotations.of("INBOX"), {ENTRY: b"x"})
+        directory.annotations.change({"/shared/comment": b"x"})
+        self.assertEqual(directory.annotations.of(), {"/shared/comment": b"x"})
+
+    def test_check_sees_what_is_wrong(self) -> None:
+        """CONTRACT 41."""
+        self.annotations.change("INBOX", {ENTRY: b"x"})
+        self.sound = False
+        for wrong in ("modseq = 99999", "createseq = 0", "createseq = modseq + 1", "mailbox = 999"):
+            connection = apsw.Connection(str(self.home / "mail.db"))
+            connection.execute("SAVEPOINT a")
+            connection.execute(f"UPDATE annotation SET {wrong}")
+            connection.execute("RELEASE a")
+            self.assertIn(f"annotation {ENTRY}", "".join(self.account.check()), wrong)
+            connection.execute("DELETE FROM annotation")
+            connection.close()
+            self.annotations.change("INBOX", {ENTRY: b"x"})
 
     def test_the_servers_own(self) -> None:
         """CONTRACT 80."""

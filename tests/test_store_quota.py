@@ -134,7 +134,7 @@ class QuotaTests(StoreCase, OnDisk):
         self.append()
         self.account.close()
         connection = apsw.Connection(str(self.home / "mail.db"))
-        connection.execute("DROP TABLE quota")
+        connection.execute("DROP TABLE quota; DROP TABLE annotation")
         connection.pragma("user_version", 1)
         connection.close()
         self.account = self.open()
