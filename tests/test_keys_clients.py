@@ -131,6 +131,11 @@ SyncState *
         self.assertNotIn("wrong-password", said)
         self.assertIn(b"badpassword", moximap_command(self.server.data, "attempts"))
 
+    def test_an_attempt_is_on_record_even_if_the_server_stops_at_once(self) -> None:
+        self.imaps(self.context()).login(self.user, self.password)
+        self.server.child.stop()
+        self.assertRegex(moximap_command(self.server.data, "attempts"), rb"1x  ok +127\.0\.0\.1 +login +ada")
+
 
 class Revoked(KeyServerCase):
     """Two workers: a key is revoked by a third process, and an account disabled."""

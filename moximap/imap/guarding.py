@@ -28,15 +28,25 @@ AGAIN: Final = 1.0
 
 
 class Guard:
-    """Ends the sessions of a site that may not go on."""
+    """Ends the sessions of a site that may not go on.  ``heard``: how often the directory has changed."""
 
     def __init__(self, site: Site) -> None:
+        self.heard = 0
         self._site = site
         self._looking = False
         self._again = False
 
     def directory_changed(self) -> None:
         """Look at all sessions; what changes meanwhile makes us look once more."""
+        self.heard += 1
+        self._look_soon()
+
+    def logged_in(self, heard: int) -> None:
+        """Somebody logged in who was judged when ``heard`` was that: was it still true in the end?"""
+        if heard != self.heard:
+            self._look_soon()
+
+    def _look_soon(self) -> None:
         self._again = True
         if not self._looking:
             self._looking = True
@@ -53,7 +63,7 @@ class Guard:
                     if (reason := reasons.get(entry(session))) is not None:
                         session.out.dismiss(reason)
         except Exception:
-            self._site.reactor.callLater(AGAIN, self.directory_changed)
+            self._site.reactor.callLater(AGAIN, self._look_soon)
             raise
         finally:
             self._looking = False

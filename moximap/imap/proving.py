@@ -63,7 +63,7 @@ def channel(session: Session) -> Channel:
 
 async def prove(session: Session, trial: Trial, proof: Awaitable[Done]) -> Reply:
     """Let ``proof`` find out who is there, and log in; what became of it is noted."""
-    result, account = "error", "-"
+    result, account, heard = "error", "-", session.site.guard.heard
     try:
         done = await proof
         account = done.account.name
@@ -72,6 +72,7 @@ async def prove(session: Session, trial: Trial, proof: Awaitable[Done]) -> Reply
             await session.call(session.site.authenticator.key_agrees, session.out.peer_key, done.account)
         trial.login = done.login
         await session.login(done.account, done.key)
+        session.site.guard.logged_in(heard)
         result = "ok"
         return Reply("welcome", b"CAPABILITY " + session.dialect.capabilities(session))
     except (AuthenticationFailed, LoginDisabled) as error:
@@ -144,13 +145,14 @@ async def greet(session: Session) -> None:
 
     Whatever keeps the key from being enough is told when the client asks for EXTERNAL.
     """
-    fingerprint = session.out.peer_key
+    fingerprint, heard = session.out.peer_key, session.site.guard.heard
     assert fingerprint is not None
     try:
         found = await session.call(session.site.authenticator.greeted, fingerprint)
         if found is not None:
             record, key = found
             await session.login(record, key)
+            session.site.guard.logged_in(heard)
             session.attempts.made("tlsclientauth", record.name, record.name, "ok")
     except No as error:
         raise Bye(error.text, error.code) from None
