@@ -49,6 +49,7 @@ class FoundTests(DialogueCase):
 
     def test_what_another_process_expunged_is_erased_once_this_one_has_told_it(self) -> None:
         self.ask("SELECT INBOX")
+        self.clock.advance(25)
         self.elsewhere.store(self.inbox, NumSet.of([1, 2, 3]), "+", ["\\Deleted"])
         modseq = self.elsewhere.expunge(self.inbox).modseq
         self.elsewhere.set_floor(modseq)
