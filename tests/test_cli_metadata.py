@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 
 from moximap.store.bell import Bell
+from tests.server import ServerTestCase, moximap_command
 from tests.test_cli import CommandCase
 
 
@@ -32,3 +34,25 @@ class MetadataTests(CommandCase):
         self.run_command("metadata", "set", "/shared/comment", "x")
         self.assertIsNone(bell.drain())
         self.assertEqual(bell.drain(), [])
+
+
+class RunningTests(ServerTestCase):
+    """A real server, another process, a client that idles."""
+
+    def test_an_idling_client_hears_of_it(self) -> None:
+        with socket.create_connection(("127.0.0.1", self.server.ports["imap"]), 20) as connection, \
+                connection.makefile("rb") as lines:
+            def say(text: str, until: bytes) -> None:
+                connection.sendall(text.encode() + b"\r\n")
+                while not lines.readline().startswith(until):
+                    pass
+
+            name, password = self.user, self.password.replace("\\", "\\\\").replace('"', '\\"')
+            say(f'a LOGIN "{name}" "{password}"', b"a OK")
+            say("b ENABLE METADATA", b"b OK")
+            say("c IDLE", b"+ ")
+            moximap_command(self.server.data, "metadata", "set", "/shared/comment", "We move on Friday.")
+            self.assertEqual(lines.readline(), b'* METADATA "" /shared/comment\r\n')
+            say("DONE", b"c OK")
+            connection.sendall(b'd GETMETADATA "" /shared/comment\r\n')
+            self.assertEqual(lines.readline(), b'* METADATA "" (/shared/comment "We move on Friday.")\r\n')
