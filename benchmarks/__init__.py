@@ -1,0 +1,1 @@
+"""Benchmarks of moximap, and comparisons with Dovecot."""
