@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred, DeferredLock, succeed
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from moximap.store.indexing_soon import BATCH, BUSY_PAUSE, PATIENCE, PAUSE, QUIET, IndexSoon
+from moximap.store.indexing_soon import BATCH, BUSY_PAUSE, PATIENCE, PAUSE, QUIET, IndexSoon, Turn
 from moximap.store.interfaces import NewMessage
 from moximap.store.opened import OpenAccounts
 from moximap.store.threads import DirectPool
@@ -18,7 +18,7 @@ from tests.storecases import MAIL
 class IndexSoonTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
-        self.turn = DeferredLock()
+        self.turn = Turn()
         self.counts: list[int | Deferred[int]] = []
         self.calls: list[float] = []
         self.failures: list[Failure] = []
@@ -49,7 +49,7 @@ class IndexSoonTests(SynchronousTestCase):
         self.counts = [64, 64, 3]
         self.soon.soon()
         self.clock.advance(QUIET)
-        self.clock.pump([PAUSE] * 10)
+        self.clock.pump([PAUSE[0]] * 10)
         self.assertEqual(len(self.calls), 4)
 
     def test_it_does_not_wait_for_ever_but_goes_slowly_while_others_write(self) -> None:
@@ -57,7 +57,26 @@ class IndexSoonTests(SynchronousTestCase):
         self.write_for(PATIENCE + 10)
         self.assertGreater(len(self.calls), 10)
         self.assertGreaterEqual(self.calls[0], PATIENCE)
-        self.assertGreaterEqual(self.calls[2] - self.calls[1], BUSY_PAUSE)
+        self.assertGreaterEqual(self.calls[2] - self.calls[1], BUSY_PAUSE[0])
+
+    def test_it_rests_as_long_as_it_works_and_longer_while_others_write(self) -> None:
+        batches: list[Deferred[int]] = [Deferred() for _ in range(3)]
+        self.counts = [*batches]
+        self.soon.soon()
+        self.clock.advance(QUIET)
+        self.clock.advance(2)
+        batches[0].callback(1)
+        self.clock.advance(1.9)
+        self.assertEqual(len(self.calls), 1)
+        self.clock.advance(0.1)
+        self.assertEqual(len(self.calls), 2)
+        self.clock.advance(2)
+        self.turn.written = self.clock.seconds()
+        batches[1].callback(1)
+        self.clock.advance(9.9)
+        self.assertEqual(len(self.calls), 2)
+        self.clock.advance(0.2)
+        self.assertEqual(len(self.calls), 3)
 
     def test_a_write_during_the_last_batch_is_not_forgotten(self) -> None:
         last: Deferred[int] = Deferred()
@@ -97,11 +116,11 @@ class IndexSoonTests(SynchronousTestCase):
         self.soon.stop()
         self.assertEqual(self.clock.getDelayedCalls(), [])
         waiting = self.another()
-        self.turn.acquire()
+        self.turn.lock.acquire()
         waiting.soon()
         self.clock.advance(QUIET)
         waiting.stop()
-        self.turn.release()
+        self.turn.lock.release()
         self.assertEqual(len(self.calls), 1)
 
 
@@ -111,11 +130,11 @@ class HousekeepingTests(IndexCase):
         clock = Clock()
         accounts = OpenAccounts(self.directory, DirectPool().call, clock)
         account = self.successResultOf(Deferred.fromCoroutine(accounts.get("ann")))
-        clock.pump([QUIET, PAUSE, PAUSE])
+        clock.pump([QUIET, PAUSE[0], PAUSE[0]])
         self.assertEqual(self.upto(), 2)
         self.successResultOf(account.write(account.store.append, "INBOX", [NewMessage(MAIL)]))
         self.assertEqual(self.upto(), 2)
-        clock.pump([QUIET, PAUSE, PAUSE])
+        clock.pump([QUIET, PAUSE[0], PAUSE[0]])
         self.assertEqual(self.upto(), 3)
         for store in accounts.close_all():
             store.close()

@@ -15,18 +15,27 @@ from twisted.python.failure import Failure
 #: Seconds without a write after which indexing begins, and after which it begins anyway.
 QUIET: Final = 1.5
 PATIENCE: Final = 20.0
-#: Seconds between two batches; with writes going on.
-PAUSE: Final = 0.05
-BUSY_PAUSE: Final = 0.5
+#: Seconds between two batches, and with writes to any account going on: at the least so many, and
+#: at the least so many times what the batch took.
+PAUSE: Final = (0.05, 1)
+BUSY_PAUSE: Final = (0.5, 5)
 #: Messages in a batch, which takes some 50 ms.
 BATCH: Final = 64
 
 
+class Turn:
+    """What the accounts of a process share: one batch at a time, and when one was last written to."""
+
+    def __init__(self) -> None:
+        self.lock = DeferredLock()
+        self.written = -QUIET
+
+
 class IndexSoon:
-    """Calls ``step`` with BATCH until it has nothing to do.  ``turn``: one batch at a time has it."""
+    """Calls ``step`` with BATCH until it has nothing to do."""
 
     def __init__(self, step: Callable[[int], Deferred[int]], failed: Callable[[Failure], None],
-                 reactor: IReactorTime, turn: DeferredLock) -> None:
+                 reactor: IReactorTime, turn: Turn) -> None:
         self._step = step
         self._failed = failed
         self._reactor = reactor
@@ -38,7 +47,7 @@ class IndexSoon:
 
     def soon(self) -> None:
         """Something was written."""
-        self._last = self._reactor.seconds()
+        self._last = self._turn.written = self._reactor.seconds()
         if self._since is None:
             self._since = self._last
             self._wait(QUIET)
@@ -60,16 +69,18 @@ class IndexSoon:
         if now - self._last < QUIET and now - self._since < PATIENCE:
             self._wait(self._last + QUIET - now)
         else:
-            self._turn.run(self._batch, now).addErrback(self._give_up)
+            self._turn.lock.run(self._batch).addErrback(self._give_up)
 
-    def _batch(self, started: float) -> Deferred[None] | None:
+    def _batch(self) -> Deferred[None] | None:
         if self._stopped:
             return None
-        return self._step(BATCH).addCallback(self._done, started)
+        return self._step(BATCH).addCallback(self._done, self._reactor.seconds())
 
     def _done(self, count: int, started: float) -> None:
+        now = self._reactor.seconds()
         if count:
-            self._wait(BUSY_PAUSE if self._reactor.seconds() - self._last < QUIET else PAUSE)
+            least, times = BUSY_PAUSE if now - self._turn.written < QUIET else PAUSE
+            self._wait(max(least, times * (now - started)))
             return
         self._since = None
         if self._last >= started:            # written while nothing was found: perhaps just after

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
-from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from moximap.store.errors import NoSpace, Unavailable
 from moximap.store.image import Image
-from moximap.store.indexing_soon import IndexSoon
+from moximap.store.indexing_soon import IndexSoon, Turn
 from moximap.store.interfaces import IAccount, IDirectory
 from moximap.store.listings import Listings
 from moximap.values import Changes, Opened, Written
@@ -54,7 +54,7 @@ class OpenAccount:
     """
 
     def __init__(self, store: IAccount, call: Call, quick: Call, reactor: IReactorTime,
-                 turn: DeferredLock) -> None:
+                 turn: Turn) -> None:
         self.store = store
         self.call = call
         self._quick = quick
@@ -275,7 +275,7 @@ class OpenAccounts:
         self._call = call
         self._quick = quick or call
         self._reactor = reactor
-        self._turn = DeferredLock()          # one account at a time is indexed
+        self._turn = Turn()
         self._open: dict[str, OpenAccount] = {}
         self._opening: dict[str, list[Deferred[OpenAccount]]] = {}
         self._closing: dict[str, IDelayedCall] = {}
