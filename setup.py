@@ -64,6 +64,7 @@ setup(
         "segno >= 1.6",
         "selectolax >= 0.3.21",
         "service-identity >= 24.1",
+        "txtorcon >= 24.8",
         "zope.interface >= 6.4",
     ],
     extras_require={

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 import attrs
 
 from moximap.imap.site import Limits
+from moximap.net.onionplace import USUAL, OnionSettings
 
 _T = TypeVar("_T")
 
@@ -39,6 +40,7 @@ class Config:
     trace: tuple[str, ...] = ()
     trace_messages: bool = False
     limits: Limits = Limits()
+    onion: OnionSettings = OnionSettings()
 
 
 _DEFAULT: Final = Config()
@@ -87,6 +89,24 @@ _KEYS: Final[dict[str, Callable[[object, Path], Any]]] = {
     "trace_messages": _switch}
 
 
+def _lines(value: object, _: Path) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(one, str) and "\n" not in one for one in value):
+        raise BadConfig("must be a list of lines")
+    return tuple(value)
+
+
+def _word(value: object, _: Path) -> str:
+    if not isinstance(value, str) or not value:
+        raise BadConfig("must be a text")
+    return value
+
+
+#: Keys of the table [onion].
+_ONION: Final[dict[str, Callable[[object, Path], Any]]] = {
+    "tor": _word, "sockets": _path, "plaintext_login": _switch, "proof_of_work": _switch,
+    "limit_introductions": _switch, "streams": _whole, "torrc": _lines}
+
+
 def _checked(key: str, check: Callable[..., _T], *args: object) -> _T:
     try:
         return check(*args)
@@ -112,6 +132,22 @@ def limits_from(table: object, limits: Limits) -> Limits:
     return attrs.evolve(limits, **changed)
 
 
+def onion_from(table: object, directory: Path, onion: OnionSettings) -> OnionSettings:
+    """The onion service's settings with those of a table changed.  BadConfig."""
+    if not isinstance(table, dict):
+        raise BadConfig("onion must be a table")
+    changed: dict[str, Any] = {}
+    for key, value in table.items():
+        _known(key, _ONION, " in [onion]")
+        changed[key] = _checked(f"onion.{key}", _ONION[key], value, directory)
+    return attrs.evolve(onion, **changed)
+
+
+def with_onion(config: Config) -> Config:
+    """The same, with the usual ports of an onion service beside what it listens on."""
+    return attrs.evolve(config, listen=(*config.listen, *(one for one in USUAL if one not in config.listen)))
+
+
 def from_table(table: Mapping[str, object], directory: Path, base: Config) -> Config:
     """``base`` with what TOML says; paths are relative to ``directory``.  BadConfig."""
     settings: dict[str, Any] = {}
@@ -119,7 +155,10 @@ def from_table(table: Mapping[str, object], directory: Path, base: Config) -> Co
         if key == "limits":
             settings["limits"] = limits_from(value, base.limits)
             continue
-        _known(key, _KEYS | {"limits": None})
+        if key == "onion":
+            settings["onion"] = onion_from(value, directory, base.onion)
+            continue
+        _known(key, _KEYS | {"limits": None, "onion": None})
         settings[key] = _checked(key, _KEYS[key], value, directory)
     return attrs.evolve(base, **settings)
 

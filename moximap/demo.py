@@ -85,8 +85,10 @@ class Demo:
 
     def announce(self, addresses: Sequence[IAddress]) -> None:
         """Print how to connect, in lines that can be pasted."""
-        kinds = [listen.partition("=")[0] for listen in self.settings.listen]
-        bound = dict(zip(kinds, map(show_address, addresses), strict=True))
+        listens = [listen.partition("=") for listen in self.settings.listen]
+        pairs = zip(listens, addresses, strict=True)
+        bound = {kind: show_address(address) for (kind, _, where), address in pairs
+                 if not where.startswith("onion:")}
         certificate = self.settings.tls_certificate or self.data / "tls" / "certificate.pem"
         self.out.write(instructions(self.data, self.password, certificate, bound))
         self.out.flush()

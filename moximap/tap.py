@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import resource
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from socket import gethostname
 from typing import Any, Final, NoReturn
@@ -14,12 +12,10 @@ from typing import Any, Final, NoReturn
 import attrs
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.interfaces import (IAddress, IListeningPort, ILoggingContext, IProtocol,
-                                         IProtocolFactory)
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python import usage
-from zope.interface import implementer
 
 from moximap import config
 from moximap.config import BadConfig, Config
@@ -29,7 +25,11 @@ from moximap.imap.protocol import IMAPFactory
 from moximap.imap.site import Site
 from moximap.net.certificates import ensure
 from moximap.net.doorbell import Doorbell
-from moximap.net.listeners import BadListen, CannotListen, IListen, Listen, Listeners
+from moximap.net.listeners import (BadListen, CannotListen, IListen, Late, Listen, Listeners,
+                                   allow_descriptors)
+from moximap.net.onionlisten import OnionListen, onion_ports, parse_all
+from moximap.net.onionplace import BadOnion
+from moximap.net.onionservice import services as onion_services
 from moximap.net.workers import Adopted, Workers, adopt, pack
 from moximap.net.tls import BadCertificate, ServerTLS, peer_key
 from moximap.store.directory import Directory
@@ -62,6 +62,7 @@ class Options(usage.Options):
                 "docs/configuration.md has the configuration file.")
     optFlags = [
         ["demo", None, "A server on this machine only, with an account and mail; needs no other option."],
+        ["onion", None, "An onion service of Tor too, with the ports 993 and 143 (docs/onion.md)."],
         ["plaintext-login", None, "Allow passwords without TLS: for tests, and for proxies on this host."]]
     optParameters = [
         ["data", None, None, "Directory of all accounts and their mail."],
@@ -69,6 +70,8 @@ class Options(usage.Options):
         ["tls-cert", None, None, "Certificate chain (PEM), the server's own first."],
         ["tls-key", None, None, "Its private key (PEM)."],
         ["append-limit", None, None, "Largest message that clients may add, in bytes."],
+        ["tor", None, None, "Control port of the tor for the onion service: unix:PATH (default: "
+         "/run/tor/control) or tcp:HOST:PORT; or launch, for a tor of our own; or torrc."],
         ["threads", None, None, "Threads for the databases."],
         ["workers", None, None, "Processes that serve, for machines with several cores."]]
 
@@ -79,7 +82,8 @@ class Options(usage.Options):
 
     def opt_listen(self, text: str) -> None:
         """KIND=ENDPOINT, where KIND is imap (with STARTTLS) or imaps, and ENDPOINT any server endpoint
-        of Twisted, such as tcp:993 or systemd:domain=INET:index=0.  May be given several times."""
+        of Twisted, such as tcp:993 or systemd:domain=INET:index=0, or onion:PORT.  May be given several
+        times."""
         self.listens.append(text)
 
     def opt_version(self) -> NoReturn:
@@ -116,6 +120,10 @@ class Options(usage.Options):
         merged = attrs.evolve(base, **{key: value for key, value in given.items() if value})
         if append := self._number("append-limit"):
             merged = attrs.evolve(merged, limits=attrs.evolve(merged.limits, append=append))
+        if self["tor"]:
+            merged = attrs.evolve(merged, onion=attrs.evolve(merged.onion, tor=self["tor"]))
+        if self["onion"]:
+            merged = config.with_onion(merged)
         if merged.data is None:
             raise BadConfig("say with --data DIR where the mail is, or try --demo")
         return merged
@@ -135,27 +143,6 @@ def _absolute(path: str | None) -> Path | None:
     return Path(path).expanduser().absolute() if path else None
 
 
-@implementer(IProtocolFactory, ILoggingContext)
-class _Late:
-    """Holds a port until the server behind it is there.
-
-    A privileged port is taken before `twistd` forks and becomes another user; databases are opened
-    after that, since they do not survive a fork.
-    """
-
-    behind: IProtocolFactory | None = None
-
-    def logPrefix(self) -> str:
-        return "moximap"
-
-    def doStart(self) -> None: ...
-
-    def doStop(self) -> None: ...
-
-    def buildProtocol(self, addr: IAddress) -> IProtocol | None:
-        return self.behind.buildProtocol(addr) if self.behind is not None else None
-
-
 class Server(MultiService):
     """The whole server in one process.  ``site`` is there while it runs.
 
@@ -171,13 +158,16 @@ class Server(MultiService):
         self._made_by = os.getpid()                  # another one later: twistd has become a daemon
         self._reactor = reactor
         self._tls = tls
-        self._late = {kind: _Late() for kind in KINDS}
+        self._late = {kind: Late() for kind in KINDS}
         self._pool = Pool(reactor, settings.threads)
-        listens: Sequence[IListen] = sockets or [Listen.parse(text, KINDS) for text in settings.listen]
+        own = [] if sockets else _listens(settings)
+        listens: Sequence[IListen] = sockets or own
         self._doorbell = Doorbell(reactor, (settings.data or Path()) / "bell")
         self._doorbell.setServiceParent(self)  # type: ignore[no-untyped-call]
         self.listeners = Listeners(reactor, listens, self._late, self._ready)
         self.listeners.setServiceParent(self)  # type: ignore[no-untyped-call]
+        for service in onion_services(reactor, onion_ports(own), settings.onion):
+            service.setServiceParent(self)  # type: ignore[no-untyped-call]
 
     def _ready(self, ports: Sequence[IListeningPort]) -> None:
         if self._demo is not None:
@@ -190,13 +180,13 @@ class Server(MultiService):
             self._give_up(error)
 
     def startService(self) -> None:
-        _allow_descriptors()
+        allow_descriptors()
         try:
             self.site = self._open()
             super().startService()  # type: ignore[no-untyped-call]
         except StoreError as error:
             self._give_up(f"{self.config.data}: {error}")
-        except (BadCertificate, CannotListen) as error:
+        except (BadCertificate, CannotListen, BadOnion) as error:
             self._give_up(error)
         except OSError as error:
             self._give_up(f"{error.filename}: {error.strerror}" if error.filename else error)
@@ -222,7 +212,8 @@ class Server(MultiService):
         tls = self._tls or ServerTLS(*self._certificate(data))
         site = Site(directory=directory, authenticator=Authenticator(directory), pool=self._pool,
                     reactor=self._reactor, limits=self.config.limits, tls=tls,
-                    plaintext_login=self.config.plaintext_login, peer_key=peer_key,
+                    plaintext_login=self.config.plaintext_login,
+                    onion_plaintext_login=self.config.onion.plaintext_login, peer_key=peer_key,
                     listen_to_bells=self._doorbell.doRead, traced=frozenset(self.config.trace),
                     trace_messages=self.config.trace_messages)
         self._doorbell.connect(site.accounts, site.guard.directory_changed)
@@ -258,27 +249,27 @@ class Supervisor(MultiService):
         super().__init__()  # type: ignore[no-untyped-call]
         self._settings = settings
         self._reactor = reactor
-        self._listens = [Listen.parse(text, KINDS) for text in settings.listen]
-        self._listeners = Listeners(reactor, self._listens, {kind: _Late() for kind in KINDS}, self._ready)
+        self._listens = _listens(settings)
+        self._listeners = Listeners(reactor, self._listens, {kind: Late() for kind in KINDS}, self._ready)
         self._listeners.setServiceParent(self)  # type: ignore[no-untyped-call]
         self.workers = Workers(reactor, settings.workers, ["-m", "moximap.worker"])
         self.workers.setServiceParent(self)  # type: ignore[no-untyped-call]
+        for service in onion_services(reactor, onion_ports(self._listens), settings.onion):
+            service.setServiceParent(self)  # type: ignore[no-untyped-call]
 
     def _ready(self, ports: Sequence[IListeningPort]) -> None:
         """Not before the reactor runs: twistd may still fork and change its user."""
         self._reactor.callWhenRunning(self._hand_over, ports)
 
     def _hand_over(self, ports: Sequence[IListeningPort]) -> None:
-        sockets = [adopt(listen.kind, listen.endpoint, port)
+        sockets = [adopt(listen, port)
                    for listen, port in zip(self._listens, ports, strict=True)]
         self.workers.begin(pack(self._settings, sockets), [one.descriptor for one in sockets])
 
 
-def _allow_descriptors() -> None:
-    """Open as many connections and databases as the administrator lets us: the usual 1024 are few."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError, OSError):          # macOS: above what the kernel allows
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+def _listens(settings: Config) -> list[Listen | OnionListen]:
+    """BadListen."""
+    return parse_all(settings.listen, KINDS, settings.data or Path(), settings.onion)
 
 
 def _own_names() -> tuple[str, ...]:

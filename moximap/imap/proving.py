@@ -44,6 +44,8 @@ class Trial:
 
 def secure(session: Session) -> bool:
     """Whether a password may be sent here."""
+    if session.out.peer.onion:
+        return session.out.tls or session.site.onion_plaintext_login
     return session.out.tls or session.site.plaintext_login
 
 

@@ -84,6 +84,7 @@ class Site:
     limits: Limits = Limits()
     tls: IOpenSSLServerConnectionCreator | None = None
     plaintext_login: bool = False
+    onion_plaintext_login: bool = False
     peer_key: Callable[[object], str | None] = lambda transport: None
     listen_to_bells: Callable[[], None] = lambda: None
     traced: frozenset[str] = frozenset()

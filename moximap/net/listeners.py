@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol, Union
@@ -12,9 +13,11 @@ from twisted.internet.defer import (CancelledError, Deferred, FirstError, gather
                                     maybeDeferred)
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory, IStreamServerEndpoint
+from twisted.internet.interfaces import (IAddress, IListeningPort, ILoggingContext, IProtocol,
+                                         IProtocolFactory, IStreamServerEndpoint)
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 _log = Logger()
 #: None where it failed, and was told.
@@ -57,6 +60,8 @@ class Listen:
 
     def on(self, reactor: Any) -> IStreamServerEndpoint:
         """The endpoint; BadListen.  Nothing listens yet."""
+        if "onion:" in self.endpoint:   # txtorcon's endpoint of that name would start a tor of its own
+            raise BadListen(f"{self}: an onion service is onion:PORT and nothing around it")
         try:
             endpoint: IStreamServerEndpoint = serverFromString(  # type: ignore[no-untyped-call]
                 reactor, self.endpoint)
@@ -153,3 +158,31 @@ async def _stop(listening: Sequence[Deferred[_Port]]) -> None:
         with suppress(CancelledError, CannotListen):
             if port := await deferred:
                 await maybeDeferred(port.stopListening)
+
+
+@implementer(IProtocolFactory, ILoggingContext)
+class Late:
+    """Holds a port until the server behind it is there.
+
+    A privileged port is taken before `twistd` forks and becomes another user; databases are opened
+    after that, since they do not survive a fork.
+    """
+
+    behind: IProtocolFactory | None = None
+
+    def logPrefix(self) -> str:
+        return "moximap"
+
+    def doStart(self) -> None: ...
+
+    def doStop(self) -> None: ...
+
+    def buildProtocol(self, addr: IAddress) -> IProtocol | None:
+        return self.behind.buildProtocol(addr) if self.behind is not None else None
+
+
+def allow_descriptors() -> None:
+    """Open as many connections and databases as the administrator lets us: the usual 1024 are few."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):          # macOS: above what the kernel allows
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

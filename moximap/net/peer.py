@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from OpenSSL import SSL
 
 from moximap.net.listeners import show_address
+from moximap.net.onionconnection import OnionAddress
 
 
 def _host(address: object) -> str:
@@ -18,16 +19,23 @@ def _host(address: object) -> str:
 
 
 class Peer:
-    """``remote`` and ``local``: IP addresses.  What TLS says is to be asked once its handshake is done."""
+    """``remote`` and ``local``: IP addresses, or for an onion service its name and `onion`, with a circuit.
+
+    What TLS says is to be asked once its handshake is done.
+    """
 
     def __init__(self, transport: Any) -> None:
         self._transport = transport
         self.remote = _host(transport.getPeer())
         self.local = _host(transport.getHost())
+        self.onion = isinstance(transport.getPeer(), OnionAddress)
 
     def _connection(self) -> SSL.Connection | None:
         handle: Callable[[], object] | None = getattr(self._transport, "getHandle", None)
-        found = handle() if handle is not None else None
+        try:
+            found = handle() if handle is not None else None
+        except AttributeError:                     # a TCP connection that is lost has no socket any more
+            return None
         return found if isinstance(found, SSL.Connection) else None
 
     def tls(self) -> str:

@@ -25,6 +25,9 @@ from twisted.logger import Logger
 from twisted.protocols.haproxy import proxyEndpoint
 from twisted.python.failure import Failure
 
+from moximap.net.listeners import Listen
+from moximap.net.onionlisten import OnionListen
+
 _log = Logger()
 
 #: A worker that lived for fewer seconds than this is replaced only after a while.
@@ -40,26 +43,32 @@ class Adopted:
     """A listening socket of the supervisor, as a worker gets it.
 
     ``family``: a number of the module socket.  ``proxied``: connections begin with a PROXY line.
+    ``onion``: it is a port of the onion service.
     """
 
     kind: str
     descriptor: int
     family: int
     proxied: bool
+    onion: OnionListen | None = None
 
     def __str__(self) -> str:
         return f"{self.kind}=fd:{self.descriptor}"
 
     def on(self, reactor: Any) -> IStreamServerEndpoint:
+        if self.onion is not None:
+            return self.onion.on(reactor, self.descriptor)
         endpoint: IStreamServerEndpoint = AdoptedStreamServerEndpoint(  # type: ignore[no-untyped-call]
             reactor, self.descriptor, socket.AddressFamily(self.family))
         return proxyEndpoint(endpoint) if self.proxied else endpoint
 
 
-def adopt(kind: str, endpoint: str, port: Any) -> Adopted:
+def adopt(listen: Listen | OnionListen, port: Any) -> Adopted:
     """The socket of a port that is listened on by nobody from now on."""
     port.stopReading()
-    return Adopted(kind, port.fileno(), int(port.socket.family), endpoint.startswith("haproxy:"))
+    onion = listen if isinstance(listen, OnionListen) else None
+    proxied = listen.endpoint.startswith("haproxy:")
+    return Adopted(listen.kind, port.fileno(), int(port.socket.family), proxied, onion)
 
 
 def pack(settings: object, sockets: Sequence[Adopted]) -> bytes:
