@@ -98,6 +98,7 @@ class MultiAppendTests(AppendCase):
             S: * OK [UIDVALIDITY {v}] {*}
             S: * OK [UIDNEXT 5] {*}
             S: * OK [HIGHESTMODSEQ {m}] {*}
+            S: * OK [MAILBOXID {*}
             S: b OK [READ-ONLY] {*}
             C: c FETCH 1:4 (FLAGS MODSEQ)
             S: * OK [HIGHESTMODSEQ {m}] {*}

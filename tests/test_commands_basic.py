@@ -28,6 +28,7 @@ class BasicTests(DialogueCase):
             S: * OK [UIDVALIDITY {v}] UIDs are valid
             S: * OK [UIDNEXT 3] predicted next UID
             S: * OK [HIGHESTMODSEQ 2] highest modseq
+            S: * OK [MAILBOXID {*}
             S: a OK [READ-WRITE] SELECT completed
             C: b SELECT nowhere
             S: * OK [CLOSED] the previous mailbox is closed

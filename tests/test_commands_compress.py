@@ -208,7 +208,7 @@ class StreamTests(CompressCase):
             C: box/a
             S: * LIST (\\HasChildren \\Subscribed) "/" box
             S: * LIST (\\HasNoChildren \\Subscribed) "/" box/a
-            S: a OK CREATE completed
+            S: a OK [MAILBOXID {*}
             C: b STATUS {5+}
             C: box/a (MESSAGES)
             S: * STATUS box/a (MESSAGES 0)

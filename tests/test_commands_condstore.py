@@ -140,6 +140,7 @@ class QresyncTests(CondstoreCase):
         for known in ("", " 1:9", " 1:*"):
             answer = self.resync(f"{validity} {before}{known}")
             self.assertRegex(answer, r"^\* OK \[HIGHESTMODSEQ (\d+)\] highest modseq\r\n"
+                                     r"\* OK \[MAILBOXID \(F\d+\)\] of this mailbox\r\n"
                                      r"\* VANISHED \(EARLIER\) 2:4,7\r\n"
                                      r"\* 2 FETCH \(UID 5 FLAGS \(\\Flagged\) MODSEQ \(\1\)\)\r\n"
                                      r"x OK \[READ-WRITE\] ")

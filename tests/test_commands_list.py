@@ -156,7 +156,7 @@ class FruitTests(ListCase):
             S: b OK LIST completed
             C: c CREATE Inbox/Lists
             S: * LIST (\HasNoChildren \Subscribed) "/" INBOX/Lists
-            S: c OK CREATE completed
+            S: c OK [MAILBOXID ({*})] CREATE completed
             C: d LIST "" "iNBOX*"
             S: * LIST (\HasChildren) "/" INBOX
             S: * LIST (\HasNoChildren) "/" INBOX/Lists

@@ -13,10 +13,10 @@ class CreateTests(DialogueCase):
         self.dialogue(r"""
             C: A003 CREATE owatagusiam/
             S: * LIST (\HasNoChildren \Subscribed) "/" owatagusiam
-            S: A003 OK CREATE completed
+            S: A003 OK [MAILBOXID ({*})] CREATE completed
             C: A004 CREATE owatagusiam/blurdybloop
             S: * LIST (\HasNoChildren \Subscribed) "/" owatagusiam/blurdybloop
-            S: A004 OK CREATE completed
+            S: A004 OK [MAILBOXID ({*})] CREATE completed
             C: b LSUB "" o*
             S: * LSUB (\HasChildren) "/" owatagusiam
             S: * LSUB (\HasNoChildren) "/" owatagusiam/blurdybloop
@@ -30,7 +30,7 @@ class CreateTests(DialogueCase):
             S: * LIST (\HasChildren \Subscribed) "/" foo
             S: * LIST (\HasChildren \Subscribed) "/" foo/bar
             S: * LIST (\HasNoChildren \Subscribed) "/" foo/bar/zap
-            S: a OK CREATE completed
+            S: a OK [MAILBOXID ({*})] CREATE completed
             C: b STATUS foo (MESSAGES)
             S: * STATUS foo (MESSAGES 0)
             S: b OK STATUS completed
@@ -49,7 +49,7 @@ class CreateTests(DialogueCase):
         self.dialogue(r"""
             C: a CREATE inBox/Lists
             S: * LIST (\HasNoChildren \Subscribed) "/" INBOX/Lists
-            S: a OK CREATE completed
+            S: a OK [MAILBOXID ({*})] CREATE completed
         """)
 
     def test_names_that_cannot_be(self) -> None:
@@ -63,7 +63,7 @@ class CreateTests(DialogueCase):
         self.dialogue(r"""
             C: t2 CREATE MySpecial (USE (\Drafts \sent))
             S: * LIST (\HasNoChildren \Drafts \Sent \Subscribed) "/" MySpecial
-            S: t2 OK CREATE completed
+            S: t2 OK [MAILBOXID ({*})] CREATE completed
             C: t3 CREATE Everything (USE (\All))
             S: t3 NO [USEATTR] {*}
             C: t4 LIST "" ("Drafts" "Sent" "Every*" "My*")
@@ -73,7 +73,7 @@ class CreateTests(DialogueCase):
             S: t4 OK LIST completed
             C: t5 CREATE Plain (USE ())
             S: * LIST (\HasNoChildren \Subscribed) "/" Plain
-            S: t5 OK CREATE completed
+            S: t5 OK [MAILBOXID ({*})] CREATE completed
         """)
 
     def test_uses_that_are_never_given(self) -> None:
@@ -92,7 +92,7 @@ class CreateTests(DialogueCase):
         self.dialogue(r"""
             C: a CREATE x
             S: * LIST {*}
-            S: a OK CREATE completed
+            S: a OK [MAILBOXID ({*})] CREATE completed
             C: b STATUS x (UIDVALIDITY)
             S: * STATUS x (UIDVALIDITY {old})
             S: b OK STATUS completed
@@ -100,7 +100,7 @@ class CreateTests(DialogueCase):
             S: c OK DELETE completed
             C: d CREATE x
             S: * LIST {*}
-            S: d OK CREATE completed
+            S: d OK [MAILBOXID ({*})] CREATE completed
             C: e STATUS x (UIDVALIDITY)
             S: * STATUS x (UIDVALIDITY {new})
             S: e OK STATUS completed
@@ -111,7 +111,7 @@ class CreateTests(DialogueCase):
         self.dialogue(r"""
             C1: a CREATE x
             S1: * LIST {*}
-            S1: a OK CREATE completed
+            S1: a OK [MAILBOXID ({*})] CREATE completed
             C2: b STATUS x (MESSAGES)
             S2: * STATUS x (MESSAGES 0)
             S2: b OK STATUS completed
@@ -135,7 +135,7 @@ class CreateTests(DialogueCase):
         self.dialogue(r"""
             C: a CREATE x (QUIET)
             S: * LIST {*}
-            S: a OK [NUMBER {n}] CREATE completed
+            S: a OK [MAILBOXID ({*}) NUMBER {n}] CREATE completed
             C: b LSUB "" x
             S: b OK LSUB completed
             C: c CREATE y (NUMBER)
@@ -150,7 +150,7 @@ class DeleteTests(DialogueCase):
             C: a CREATE foo/bar
             S: * LIST {*}
             S: * LIST {*}
-            S: a OK CREATE completed
+            S: a OK [MAILBOXID ({*})] CREATE completed
             C: A684 DELETE foo
             S: A684 NO [HASCHILDREN] {*}
             C: A685 DELETE foo/bar
@@ -209,7 +209,7 @@ class RenameTests(DialogueCase):
             C: a CREATE foo/bar
             S: * LIST {*}
             S: * LIST {*}
-            S: a OK CREATE completed
+            S: a OK [MAILBOXID ({*})] CREATE completed
             C: A684 RENAME foo zowie
             S: A684 OK RENAME completed
             C: A685 LIST "" ("foo*" "zowie*")

@@ -234,6 +234,7 @@ class ReplaceTests(ReplaceCase):
             S: * OK [UIDVALIDITY {v}] {*}
             S: * OK [UIDNEXT 5] {*}
             S: * OK [HIGHESTMODSEQ {*}
+            S: * OK [MAILBOXID {*}
             S: h OK [READ-ONLY] {*}
             C: i REPLACE 1 Drafts {5}
             S: i NO [READ-ONLY] {*}

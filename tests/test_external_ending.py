@@ -29,6 +29,7 @@ class ReadOnly(SecureCase):
             S: * OK [UIDVALIDITY {v}] {*}
             S: * OK [UIDNEXT 3] {*}
             S: * OK [HIGHESTMODSEQ {m}] {*}
+            S: * OK [MAILBOXID {*}
             S: a OK [READ-ONLY] SELECT completed
             C: b FETCH 1 BODY[]<0.1>
             S: * 1 FETCH (UID 1 BODY[]<0> {1}

@@ -95,6 +95,7 @@ class LiteralTests(DialogueCase):
             S: * OK [UIDVALIDITY {*}
             S: * OK [UIDNEXT 1] {*}
             S: * OK [HIGHESTMODSEQ {*}
+            S: * OK [MAILBOXID {*}
             S: b OK [READ-WRITE] {*}
             C: c FETCH 1 BODY[HEADER.FIELDS ({40}
             S: + go ahead

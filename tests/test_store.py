@@ -59,7 +59,7 @@ class MessageCases(StoreCase):
         self.append(MAIL)
         ((content, uid, envelope, parts, email, thread),) = self.rows(
             "content", "uid", "envelope", "parts", "emailid", "threadid")
-        self.assertEqual((content.size, uid, thread), (len(MAIL), 1, None))
+        self.assertEqual((content.size, uid, thread), (len(MAIL), 1, "T" + email[1:]))
         self.assertIn(b"ann", envelope)
         self.assertIsInstance(parts, bytes)
         self.assertIsInstance(email, str)

@@ -123,6 +123,7 @@ class Extension:
     search_returns: Table = attrs.field(factory=dict)
     status: Table = attrs.field(factory=dict)
     select: Table = attrs.field(factory=dict)
+    select_codes: Table = attrs.field(factory=dict)
     list_selections: Table = attrs.field(factory=dict)
     list_returns: Table = attrs.field(factory=dict)
     create: Table = attrs.field(factory=dict)
@@ -132,7 +133,7 @@ class Extension:
 
 
 _TABLES = ("commands", "enable", "fetch", "fetch_modifiers", "store_modifiers", "search", "search_returns",
-           "status", "select", "list_selections", "list_returns", "create", "mechanisms")
+           "status", "select", "select_codes", "list_selections", "list_returns", "create", "mechanisms")
 
 
 @attrs.frozen

@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from time import time
 from typing import Final
 
-from moximap.store import names, quota
+from moximap.store import names, quota, threadids
 from moximap.store.contents import DIGEST_COLUMNS, Prepared
 from moximap.store.transaction import Tally, Transaction
 from moximap.values import Appended, Changes, Mailbox, NumSet
 
-CONTENT: Final = ("INSERT INTO content (id, size, header_size, sha256, file, head, body)"
-                   " VALUES (?, ?, ?, ?, ?, ?, ?)")
-DIGEST: Final = (f"INSERT INTO digest (content, {', '.join(DIGEST_COLUMNS)})"
+_CONTENT: Final = ("INSERT INTO content (id, size, header_size, sha256, thread, file, head, body)"
+                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+_DIGEST: Final = (f"INSERT INTO digest (content, {', '.join(DIGEST_COLUMNS)})"
                   f" VALUES (?{', ?' * len(DIGEST_COLUMNS)})")
 MESSAGE: Final = ("INSERT INTO message (mailbox, uid, modseq, createseq, flags, date, zone, saved,"
-                   " size, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+                  " size, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
 
 
 def append(transaction: Transaction, name: str, messages: Sequence[Prepared]) -> Appended:
@@ -43,17 +43,24 @@ def insert(transaction: Transaction, mailbox: Mailbox,
     uids = transaction.new_uids(mailbox, len(messages))
     interned = {flags: transaction.flags.code(flags) for flags in dict.fromkeys(m.flags for m in messages)}
     codes = array("Q", [interned[message.flags] for message in messages])
-    contents = [transaction.next_content() for _ in messages]
+    contents = add_contents(transaction, messages)
     modseq, now = transaction.modseq, int(time())
-    transaction.executemany(CONTENT, [
-        (content, m.size, m.header_size, m.sha256, m.file, m.head, m.body)
-        for content, m in zip(contents, messages, strict=True)])
-    transaction.executemany(DIGEST, [
-        (content, *m.digest) for content, m in zip(contents, messages, strict=True)])
     transaction.executemany(MESSAGE, [
         (mailbox.id, uid, modseq, modseq, code, m.date.seconds, m.date.zone, now, m.size, content)
         for uid, code, content, m in zip(uids, codes, contents, messages, strict=True)])
     return uids, codes
+
+
+def add_contents(transaction: Transaction, messages: Sequence[Prepared]) -> list[int]:
+    """The rows of what messages consist of, and their threads; gives the ids."""
+    contents = [transaction.next_content() for _ in messages]
+    threads = threadids.assign(transaction, contents, messages)
+    transaction.executemany(_CONTENT, [
+        (content, m.size, m.header_size, m.sha256, thread, m.file, m.head, m.body)
+        for content, thread, m in zip(contents, threads, messages, strict=True)])
+    transaction.executemany(_DIGEST, [
+        (content, *m.digest) for content, m in zip(contents, messages, strict=True)])
+    return contents
 
 
 def arrived(transaction: Transaction, mailbox: Mailbox, messages: Sequence[Prepared], uids: range,

@@ -8,6 +8,7 @@ from typing import Final
 
 import apsw
 
+from moximap.store import threadids
 from moximap.store.database import every, is_disk_full, one
 from moximap.store.presence import Presence, is_alive
 from moximap.store.readers import Readers
@@ -105,8 +106,11 @@ def _erase_some(transaction: Transaction, rows: list[tuple[int, int, int]]) -> t
 
 def _forget(transaction: Transaction, content: int) -> list[str | None]:
     transaction.execute("DELETE FROM digest WHERE content = ?", (content,))
-    rows = every(transaction.execute, "DELETE FROM content WHERE id = ? RETURNING file", (content,))
-    return [name for name, in rows]
+    rows = every(transaction.execute, "DELETE FROM content WHERE id = ? RETURNING file, thread",
+                 (content,))
+    for _, thread in rows:
+        threadids.forget(transaction, thread)
+    return [name for name, _ in rows]
 
 
 def _trim_one_log(transaction: Transaction) -> bool:

@@ -14,11 +14,13 @@ from moximap.store.readers import Snapshot
 from moximap.store.transaction import pieces
 from moximap.values import NumSet
 
+_ORIGIN: Final = "(SELECT number FROM origin)"
 _EXPRESSIONS: Final[dict[Column, str]] = {
     "uid": "m.uid", "flags": "m.flags", "modseq": "m.modseq", "date": "m.date", "zone": "m.zone",
     "saved": "m.saved", "size": "m.size", "head": "c.head", "envelope": "d.envelope",
     "body": "d.body", "bodystructure": "d.bodystructure", "parts": "d.parts",
-    "preview": "d.preview", "emailid": "'M' || m.content", "threadid": "'T' || c.thread",
+    "preview": "d.preview", "emailid": f"'M' || {_ORIGIN} || '_' || m.content",
+    "threadid": f"'T' || {_ORIGIN} || '_' || c.thread",
     "expunged": "m.expunged", "sent": "d.sent", "sent_time": "d.sent_time",
     "subject": "d.subject", "base_subject": "d.base_subject", "from_key": "d.from_key",
     "to_key": "d.to_key", "cc_key": "d.cc_key", "from_display": "d.from_display",

@@ -241,11 +241,7 @@ def add(transaction: Transaction, mailbox: int, batch: Sequence[Item]) -> dict[i
 
 def _content(transaction: Transaction, item: Item, made: dict[int, int]) -> int:
     if item.prepared is not None:
-        m, content = item.prepared, transaction.next_content()
-        transaction.execute(appending.CONTENT, (content, m.size, m.header_size, m.sha256, m.file, m.head,
-                                                m.body))
-        transaction.execute(appending.DIGEST, (content, *m.digest))
-        return content
+        return appending.add_contents(transaction, [item.prepared])[0]
     content = made[item.saved.content] if item.content is None else item.content
     if one(transaction.execute, "SELECT 1 FROM content WHERE id = ?", (content,)) is None:
         raise Unavailable("a message was erased meanwhile: try again")

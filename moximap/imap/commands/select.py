@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -17,6 +17,10 @@ from moximap.imap.view import View, all_flags, flags_line
 from moximap.store.errors import NoSuchMailbox
 from moximap.store.image import Image
 from moximap.values import DELETED, Mailbox
+
+
+#: A row of the table ``select_codes``: what stands behind a response code that every SELECT tells.
+SelectCode = Callable[[Mailbox], bytes]
 
 
 class ISelectParameter(Protocol):
@@ -86,6 +90,8 @@ def _describe(session: Session, view: View) -> None:
     out += [b"* OK [UIDVALIDITY %d] UIDs are valid\r\n" % view.mailbox.uidvalidity,
             b"* OK [UIDNEXT %d] predicted next UID\r\n" % view.uidnext,
             b"* OK [HIGHESTMODSEQ %d] highest modseq\r\n" % view.highest]
+    codes: Mapping[bytes, SelectCode] = session.dialect.tables["select_codes"]
+    out += [b"* OK [%b %b] of this mailbox\r\n" % (name, code(view.mailbox)) for name, code in codes.items()]
     if session.rev2:
         out.append(list_line(session, view.mailbox))
     session.write(b"".join(out))
