@@ -13,7 +13,8 @@ class Cache:
     """``flags``: uid -> flags as last told.  ``modseq``: everything up to there is in them, 0: not yet.
 
     ``whole``: the client has its whole list, in order (it may say which number has which UID).
-    ``awaited``: messages whose \\Seen a running FETCH has told, and will set only in the end.
+    ``awaited``: messages whose \\Seen a running FETCH has told, and will set only in the end;
+    ``pending``: those of connections that were cut off, whose FETCH may still run.
     """
 
     uidvalidity: int = 0
@@ -22,6 +23,7 @@ class Cache:
     whole: bool = False
     fresh: bool = True
     awaited: set[int] = attrs.field(factory=set)
+    pending: set[int] = attrs.field(factory=set)
     _current: int = 0
     _seen: int = 0
     _coded: bool = False
@@ -35,6 +37,7 @@ class Cache:
             self.uidvalidity, self.modseq, self.flags = uidvalidity, 0, {}
         self._current, self._seen, self._coded = highest, 0, False
         self.whole = False
+        self.pending |= self.awaited
 
     def highest(self, modseq: int, known: dict[int, Flags] | None) -> None:
         """A HIGHESTMODSEQ code: it is believed even after higher MODSEQs, and at once."""
@@ -69,6 +72,11 @@ class Cache:
         if known is not None:
             self.flags, self.modseq = dict(known), self._current
 
+    def settled(self) -> None:
+        """All commands have ended."""
+        self.awaited.clear()
+        self.pending.clear()
+
     # whether it is worth anything
 
     def check(self, box: Box) -> None:
@@ -81,7 +89,7 @@ class Cache:
         for uid, message in box.messages.items():
             if message.modseq <= self.modseq:
                 cached = self.flags.get(uid, frozenset())
-                told = cached - {"\\Seen"} | message.flags & {"\\Seen"} if uid in self.awaited else cached
+                told = cached - {"\\Seen"} | message.flags & {"\\Seen"} if uid in self.awaited | self.pending else cached
                 assert uid in self.flags and told == message.flags, (
                     f"resuming from {self.modseq} misses UID {uid}: {self.flags.get(uid)} is cached,"
                     f" {message.flags} since {message.modseq}")

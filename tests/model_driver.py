@@ -20,7 +20,7 @@ Step = tuple[str, int, int]
 #: Verbs; those that stand here more often come more often.
 VERBS = ("select", "select", "learn", "learn", "fetch", "fetch", "changes", "search", "store", "store", "store",
          "store", "append", "append", "append", "copy", "copy", "expunge", "expunge", "leave", "mailboxes",
-         "noop", "noop", "noop", "idle", "enable", "lose", "lose", "time", "look")
+         "noop", "noop", "noop", "idle", "enable", "lose", "lose", "time", "time", "look")
 ANYWHERE = ("select", "append", "mailboxes", "noop", "idle", "enable")
 CUT = 0.06
 
@@ -69,11 +69,14 @@ class Orderly(Run):
             self.world.lose(member)
         elif verb == "time":
             self.world.note(None, "time passes")
-            self.world.clock.advance(rng.choice((1, 25)))
+            for seconds in rng.choice(((1,), (25,), (25, 25))):
+                self.turn(rng)
+                self.world.clock.advance(seconds)
         else:
             self._command(verb, member, rng)
         if rng.random() < 0.6:
             self.turn(rng)
+        self.world.settled()
         self.world.check_caches(self.world.members)
 
     def _command(self, verb: str, member: Member, rng: random.Random) -> None:

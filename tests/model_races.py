@@ -86,6 +86,7 @@ class Racing(Run):
     def __init__(self) -> None:
         super().__init__(World(predicts=False, pools=lambda: Jobs(quickly=3)))
         self.answered: dict[int, int] = {}
+        self.haste = 0.6
 
     @property
     def pools(self) -> list[Jobs]:
@@ -99,10 +100,11 @@ class Racing(Run):
         elif verb == "lose":
             self.world.note(member, "goes away")
             self.world.lose(member)
-        elif verb == "look":
+        elif verb == "look" or rng.random() < 0.03:
             self.settle(rng)
         elif not member.busy or (member.listener is not None and member.listener.idling):
             self._say(verb, member, rng)
+        self.haste = rng.choice((self.haste, self.haste, self.haste, 0.3, 0.6, 0.9))
         self.world.clock.advance(25 if verb == "time" else 0)
         for _ in range(rng.choice((0, 0, 1, 1, 2, 3, 5))):
             self._crank(rng)
@@ -147,13 +149,14 @@ class Racing(Run):
         """One thing that waits happens; False where nothing waits."""
         running = [pool for pool in self.pools if pool.waiting]
         answering = [pool for pool in self.pools if pool.done]
-        if running and (not answering or rng.random() < 0.6):
+        if running and (not answering or rng.random() < self.haste):
             rng.choice(running).run(rng)
             self.world.observe()
         elif answering:
             rng.choice(answering).answer(rng)
-        if rng.random() < 0.3:
-            rng.choice(self.world.processes).doorbell.doRead()
+        for process in self.world.processes:
+            if rng.random() < 0.4:
+                process.doorbell.doRead()
         return bool(running or answering)
 
     def read(self, rng: random.Random, cut: float = 0.03) -> None:
@@ -196,9 +199,8 @@ class Racing(Run):
                 self.world.clock.advance(0)
                 busy = any(pool.waiting or pool.done for pool in self.pools)
             self.read(rng, 0)
+        self.world.settled()
         for member in self.world.members:
-            for cache in member.caches.values():
-                cache.awaited.clear()
             if member.listener is not None and not member.listener.idling:
                 assert member.listener.command is None, f"never answered: {member.listener.command}"
 

@@ -198,6 +198,12 @@ class World:
                 if box is not None:
                     cache.check(box)
 
+    def settled(self) -> None:
+        """Nothing runs any more on the server."""
+        for member in self.members:
+            for cache in member.caches.values():
+                cache.settled()
+
     # connections
 
     def connect(self, member: Member, rng: random.Random) -> None:
