@@ -170,16 +170,18 @@ class Written:
 
     ``changes`` has an entry for each mailbox whose messages changed; ``since`` there is the
     mailbox's modseq before this write.  A write that changed nothing has no modseq of its own:
-    ``modseq`` is then the current one.
+    ``modseq`` is then the current one.  ``names``: names or subscriptions changed.
     """
 
     modseq: int
     changes: tuple[Changes, ...] = ()
+    names: bool = attrs.field(default=False, kw_only=True)
 
 
 @attrs.frozen
 class Created(Written):
     mailboxes: tuple[Mailbox, ...] = ()           # the new ones: parents first
+    names: bool = attrs.field(default=True, kw_only=True)
 
 
 @attrs.frozen

@@ -50,7 +50,7 @@ def delete(transaction: Transaction, name: str) -> Written:
         raise HasChildren("the mailbox has children")
     uids = remove(transaction, mailbox.id)
     gone = transaction.changed(mailbox, array("I"), array("Q"), uids)
-    return Written(transaction.modseq, (gone,) if uids else ())
+    return Written(transaction.modseq, (gone,) if uids else (), names=True)
 
 
 def remove(transaction: Transaction, mailbox: int) -> array[int]:
@@ -99,7 +99,7 @@ def subscribe(transaction: Transaction, name: str, on: bool) -> Written:
         _subscribe(transaction, names.clean(name))
     else:
         transaction.execute("DELETE FROM subscription WHERE name = ?", (names.canonical(name),))
-    return Written(transaction.modseq)
+    return Written(transaction.modseq, names=True)
 
 
 def _rename_inbox(transaction: Transaction, inbox: Mailbox, new: str) -> Created:

@@ -83,15 +83,23 @@ class Fetch:
     def _plan(self, session: Session) -> tuple[Plan, bool]:
         """The items with UID first, asked for or not, and FLAGS where \\Seen is going to be set."""
         view = session.selected
-        assert session.room is not None
         seen = any(item.sets_seen for item in self.items) and not view.read_only
         items = list(self.items)
-        if view.numbering.sequence:
-            items = [UID, *(item for item in items if item != UID)]
         if seen and not any(isinstance(item, FlagsField) for item in items):
             items.insert(1 if UID in items[:1] else 0, FlagsField())
-        context = Context(session.room.flags, session.utf8, SEEN if seen else 0)
-        return Plan(items, context, view.numbering.word), seen
+        return plan(session, items, SEEN if seen else 0), seen
+
+
+def plan(session: Session, items: Sequence[IFetchItem], seen: int = 0) -> Plan:
+    """Compile items for the selected mailbox; responses with sequence numbers have the UID too, first.
+
+    ``seen``: flags that are added to all messages.
+    """
+    view = session.selected
+    assert session.room is not None
+    if view.numbering.sequence:
+        items = [UID, *(item for item in items if item != UID)]
+    return Plan(items, Context(session.room.flags, session.utf8, seen), view.numbering.word)
 
 
 async def _from_memory(session: Session, plan: Plan, uids: Sequence[int]) -> int:
@@ -132,9 +140,9 @@ async def _stream(session: Session, plan: Plan, uids: NumSet, seen: bool, unseen
                 piece: Rendered = await run(render, session.account, view.mailbox.id, uids, plan, number,
                                             seen, item)
         except StoreError as error:
-            raise _broken_off(error) if item else error from None
+            raise broken_off(error) if item else error from None
         unseen += piece.unseen
-        await _send(session, piece)
+        await send(session, piece)
         count += piece.count
         progress.reached(count)
         progress.since = None
@@ -146,12 +154,12 @@ async def _stream(session: Session, plan: Plan, uids: NumSet, seen: bool, unseen
     return count
 
 
-def _broken_off(error: StoreError) -> Bye:
+def broken_off(error: StoreError) -> Bye:
     """What remains to be said in the middle of a response: nothing that a client could take for mail."""
     return Bye(str(error), b"UNAVAILABLE")
 
 
-async def _send(session: Session, piece: Rendered) -> None:
+async def send(session: Session, piece: Rendered) -> None:
     ready: list[bytes] = []
     for part in piece.parts:
         if isinstance(part, Streamed):
@@ -172,7 +180,7 @@ async def _send_streamed(session: Session, part: Streamed) -> None:
         try:
             data = await session.call(part.content.read, start, end)
         except StoreError as error:
-            raise _broken_off(error) from None
+            raise broken_off(error) from None
         if len(data) != end - start:
             raise RuntimeError("a message is shorter than its size")
         session.write(data)

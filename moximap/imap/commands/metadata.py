@@ -6,7 +6,7 @@ are the administrator's: all accounts read them, none writes them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
@@ -177,12 +177,12 @@ async def admit(session: Session, parts: list[Part], announced: Announced) -> bo
 class Watch:
     """What was told of annotations; names only, never values (CONTRACT 65).
 
-    ``mailboxes``: those of mailboxes are watched, and not just the server's.  ``own``: what this session
-    has written since, as Annotated has it.
+    ``wants``: the mailboxes that are watched, by name; "" is the server.  ``own``: what this session has
+    written since, as Annotated has it.
     """
 
-    def __init__(self, mailboxes: bool) -> None:
-        self.mailboxes = mailboxes
+    def __init__(self, wants: Callable[[str], bool]) -> None:
+        self.wants = wants
         self.own: set[tuple[str, str, int]] = set()
         self._moment: object = None
         self._told: tuple[int | None, int | None] = (None, None)
@@ -195,10 +195,10 @@ class Watch:
             return b""
         account, server = await session.call(_since, session.site.directory, session.account, *self._told)
         self._told, self._moment = (account.modseq, server.modseq), moment
-        changed = [row for row in account.entries
-                   if row not in self.own and (self.mailboxes or not row[0])]
+        changed = [row for row in (*account.entries, *server.entries)
+                   if row not in self.own and self.wants(row[0])]
         self.own.clear()
-        return b"".join(_names([*changed, *server.entries], session.utf8))
+        return b"".join(_names(changed, session.utf8))
 
 
 def _since(directory: IDirectory, account: IAccount, own: int | None,
@@ -219,12 +219,23 @@ def _list(names: Sequence[str]) -> bytes:
     return b" ".join(encoding.astring(name.encode()) for name in names)
 
 
-def watch(session: Session, mailboxes: bool) -> None:
+def watch(session: Session, wants: Callable[[str], bool]) -> None:
+    """Watch these; what was told stays known where others were watched before."""
     for each in session.watches:
         if isinstance(each, Watch):
-            each.mailboxes |= mailboxes
+            each.wants = wants
             return
-    session.watches.append(Watch(mailboxes))
+    session.watches.append(Watch(wants))
+
+
+def unwatch(session: Session) -> None:
+    session.watches[:] = [each for each in session.watches if not isinstance(each, Watch)]
+
+
+def _enabled(session: Session) -> None:
+    """METADATA-SERVER is about the server only; METADATA about all, in whatever order both come."""
+    everything = b"METADATA" in session.enabled
+    watch(session, lambda mailbox: everything or not mailbox)
 
 
 EXTENSION = Extension(
@@ -232,6 +243,6 @@ EXTENSION = Extension(
     capabilities=(Capability(b"METADATA", logged_in),),
     commands={b"GETMETADATA": Spec(parse_get, LOGGED_IN),
               b"SETMETADATA": Spec(parse_set, LOGGED_IN, admit=admit)},
-    enable={b"METADATA": Enabling(begin=lambda session: watch(session, mailboxes=True)),
-            b"METADATA-SERVER": Enabling(begin=lambda session: watch(session, mailboxes=False))},
+    enable={b"METADATA": Enabling(begin=_enabled),
+            b"METADATA-SERVER": Enabling(begin=_enabled)},
 )
