@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from moximap.store.indexing_soon import BATCH, BUSY_PAUSE, PATIENCE, PAUSE, QUIET, IndexSoon, Turn
 from moximap.store.interfaces import NewMessage
-from moximap.store.opened import OpenAccounts
+from moximap.store.registry import OpenAccounts
 from moximap.store.threads import DirectPool
 from tests.indexcases import IndexCase
 from tests.storecases import MAIL

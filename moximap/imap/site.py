@@ -16,7 +16,7 @@ from moximap.identity.brakes import Brakes
 from moximap.imap.dialect import Dialect, standard
 from moximap.imap.guarding import Guard
 from moximap.store.interfaces import IDirectory
-from moximap.store.opened import OpenAccounts
+from moximap.store.registry import OpenAccounts
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IOpenSSLServerConnectionCreator

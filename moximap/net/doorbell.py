@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from moximap.store.bell import DIRECTORY, Bell
-from moximap.store.opened import OpenAccounts
+from moximap.store.registry import OpenAccounts
 
 
 @implementer(IReadDescriptor)

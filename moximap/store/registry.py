@@ -1,0 +1,91 @@
+"""The accounts that this process has open, by name: opened with the first user, closed after the last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from moximap.store.indexing_soon import Turn
+from moximap.store.interfaces import IAccount, IDirectory
+from moximap.store.opened import Call, OpenAccount
+
+#: Seconds after which an account that nobody uses is closed.
+LINGER = 60.0
+
+
+class OpenAccounts:
+    """The accounts that this process has open, by name."""
+
+    def __init__(self, directory: IDirectory, call: Call, reactor: IReactorTime,
+                 quick: Call | None = None) -> None:
+        self._directory = directory
+        self._call = call
+        self._quick = quick or call
+        self._reactor = reactor
+        self._turn = Turn()
+        self._open: dict[str, OpenAccount] = {}
+        self._opening: dict[str, list[Deferred[OpenAccount]]] = {}
+        self._closing: dict[str, IDelayedCall] = {}
+        self.on_write: Callable[[str, int], None] = lambda account, modseq: None
+
+    async def get(self, name: str) -> OpenAccount:
+        """An open account, with one user more; `release` it."""
+        account = self._open.get(name) or await self._first(name)
+        account.users += 1
+        timer = self._closing.pop(name, None)
+        if timer is not None:
+            timer.cancel()
+        return account
+
+    async def _first(self, name: str) -> OpenAccount:
+        waiting = self._opening.get(name)
+        if waiting is not None:
+            ours: Deferred[OpenAccount] = Deferred()
+            waiting.append(ours)
+            return await ours
+        waiting = self._opening[name] = []
+        try:
+            store: IAccount = await self._call(self._directory.open, name)
+        except Exception as error:
+            for other in self._opening.pop(name):
+                other.errback(error)
+            raise
+        account = self._open[name] = OpenAccount(store, self._call, self._quick, self._reactor,
+                                                 self._turn)
+        account.erase_soon()
+        account.indexing.soon()
+        account.on_write = lambda name, modseq: self.on_write(name, modseq)
+        for other in self._opening.pop(name):
+            other.callback(account)
+        return account
+
+    def release(self, account: OpenAccount) -> None:
+        """One user fewer; an account that nobody used for a while is closed."""
+        account.users -= 1
+        name = account.store.name
+        if not account.users and self._open.get(name) is account:
+            self._closing[name] = self._reactor.callLater(LINGER, self._close, name)
+
+    def bell(self, name: str | None, modseq: int = 0) -> None:
+        """Another process wrote to an account; None: to any."""
+        for key in [name] if name is not None else list(self._open):
+            if key in self._open:
+                self._open[key].bell(modseq)
+
+    def close_all(self) -> list[IAccount]:
+        """Forget all accounts, and give their stores to be closed."""
+        for timer in self._closing.values():
+            timer.cancel()
+        self._closing = {}
+        accounts, self._open = list(self._open.values()), {}
+        for account in accounts:
+            account.closing()
+        return [account.store for account in accounts]
+
+    def _close(self, name: str) -> None:
+        del self._closing[name]
+        account = self._open.pop(name)
+        account.closing()
+        self._call(account.store.close).addErrback(lambda failure: None)
