@@ -168,6 +168,13 @@ class Wrong(ScramCase):
             return
         self.assertIsInstance(step, Check)
 
+    @given(st.binary())
+    def test_any_last_message_is_an_error_of_the_clients(self, message: bytes) -> None:
+        mechanism = self.make()
+        self.ask(mechanism, "n,,n=ada,r=abc")
+        self.assertRaises((ProtocolError, AuthenticationFailed), self.say, mechanism,  # type: ignore[arg-type]
+                          b"c=biws,r=abc" + message)
+
 
 class Bindings(ScramCase):
     """RFC 5802 section 6."""
