@@ -9,7 +9,8 @@ from typing import Any
 
 from moximap.store import checks, database, indexing, searching
 from moximap.store.indexing import View
-from moximap.values import And, HasFlag, HeaderHas, Not, NumSet, Or, SearchTree, SizeIs, TextHas
+from moximap.searchtree import And, HasFlag, HeaderHas, Not, Or, SearchTree, SizeIs, TextHas
+from moximap.values import NumSet
 from tests.storecases import ALL, OnDisk, StoreCase
 
 WORDS = ["budget", "Straße", "STRASSE", "grüße", "İstanbul", "istanbul", "café", "café", "日本語のメール", "Σίσυφος", "ﬁn", "a\x00b", "😀😀", "x�y", '"quoted"', "50%", "the", "and", "ab", "l'été", "Привет", "\ufffe\uffff", "re:", "kumquat", "tapioca", "a*b", "(c)", "NEAR", "OR"]

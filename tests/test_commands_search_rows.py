@@ -17,7 +17,8 @@ from moximap.imap.grammar import Cursor, Sequence_
 from moximap.imap.site import Site
 from moximap.imap.view import SequenceNumbers, View
 from moximap.store.interfaces import NewMessage
-from moximap.values import ModSeqIs, NumSet
+from moximap.searchtree import ModSeqIs
+from moximap.values import NumSet
 from tests.dialogue import HELLO
 from tests.test_commands_search import SearchCase
 

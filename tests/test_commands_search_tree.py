@@ -12,8 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from moximap.imap.commands.search_answer import sequence_numbers
 from moximap.imap.commands.search_memory import Columns, from_memory, from_uids, matching
 from moximap.imap.commands.search_tree import ALL, NOTHING, all_of, any_of, leaves, simplify, split
-from moximap.values import (SYSTEM_FLAGS, All, And, HasFlag, InUids, ModSeqIs, Not, NumSet, Or, SearchTree,
-                            SizeIs, TextHas)
+from moximap.searchtree import All, And, HasFlag, InUids, ModSeqIs, Not, Or, SearchTree, SizeIs, TextHas
+from moximap.values import SYSTEM_FLAGS, NumSet
 
 SEEN, FLAGGED, JUNK = HasFlag("\\Seen"), HasFlag("\\flagged"), HasFlag("$Junk")
 #: Numbers of the keyword sets that have a keyword.

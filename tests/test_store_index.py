@@ -9,7 +9,8 @@ import apsw
 
 from moximap.store import checkpointing, database, indexing, indexing_steps, indexing_text, searching
 from moximap.store.errors import Unavailable
-from moximap.values import And, HasFlag, HeaderHas, Not, NumSet, Or, TextHas
+from moximap.searchtree import And, HasFlag, HeaderHas, Not, Or, TextHas
+from moximap.values import NumSet
 from tests import indexcases
 from tests.indexcases import IndexCase
 from tests.storecases import ALL, LARGE, MAIL, one

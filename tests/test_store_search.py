@@ -6,8 +6,9 @@ from datetime import date
 from time import time
 
 from moximap.store.interfaces import NewMessage
-from moximap.values import (All, And, DateIs, HasFlag, HasSaveDate, HeaderHas, IdIs, InternalDate,
-                            InUids, ModSeqIs, Not, NumSet, Or, SearchTree, SizeIs, TextHas, Within)
+from moximap.searchtree import (All, And, DateIs, HasFlag, HasSaveDate, HeaderHas, IdIs, InUids,
+                                ModSeqIs, Not, Or, SearchTree, SizeIs, TextHas, Within)
+from moximap.values import InternalDate, NumSet
 from tests.storecases import ALL, LARGE, MAIL, OnDisk, StoreCase, one
 
 DAY = 86400

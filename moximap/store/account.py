@@ -28,8 +28,9 @@ from moximap.store.readers import Readers
 from moximap.store.restoring import Restorer
 from moximap.store.transaction import Counters, Transaction
 from moximap.store.writer import Writer
+from moximap.searchtree import SearchTree
 from moximap.values import (Appended, Changes, Copied, Created, Listing, Mailbox, NumSet, Opened,
-                            Quota, Resource, SearchTree, Stored, Written)
+                            Quota, Resource, Stored, Written)
 
 SCHEMA: Final = "account"
 DATABASE: Final = "mail.db"

@@ -14,7 +14,7 @@ from moximap.mail.buffers import Data
 from moximap.store.contents import Files
 from moximap.store.database import one
 from moximap.store.interfaces import IContent
-from moximap.values import HeaderHas, TextHas
+from moximap.searchtree import HeaderHas, TextHas
 
 
 @attrs.frozen

@@ -22,7 +22,7 @@ from twisted.logger import Logger
 from moximap.store import database
 from moximap.store.database import every, one
 from moximap.store.indexing_text import GRAM, expression, fit, is_sharp, maker
-from moximap.values import HeaderHas, TextHas
+from moximap.searchtree import HeaderHas, TextHas
 
 DATABASE: Final = "search.db"
 

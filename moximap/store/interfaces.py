@@ -16,8 +16,9 @@ from moximap.store.addresses import IAddresses
 from moximap.store.attempts import IAttempts
 from moximap.store.annotations import IAnnotations, ISharedAnnotations
 from moximap.store.keys import IKeys
-from moximap.values import (Appended, Changes, Copied, Created, InternalDate, Listing, Mailbox,
-                            NumSet, Opened, Quota, Resource, SearchTree, Stored, Written)
+from moximap.searchtree import SearchTree
+from moximap.values import (Appended, Changes, Copied, Created, InternalDate, Listing, Mailbox, NumSet,
+                            Opened, Quota, Resource, Stored, Written)
 
 
 class IContent(Interface):

@@ -23,9 +23,9 @@ from moximap.store.flags import FlagTable
 from moximap.store.database import Bindings, every
 from moximap.store.indexing import UNKNOWN, Known, View
 from moximap.store.transaction import pieces, present
-from moximap.values import (SYSTEM_BITS, SYSTEM_FLAGS, All, And, DateIs, HasFlag, HasSaveDate,
-                            HeaderHas, IdIs, InUids, ModSeqIs, Not, NumSet, Or, SearchTree, SizeIs,
-                            TextHas, Within)
+from moximap.searchtree import (All, And, DateIs, HasFlag, HasSaveDate, HeaderHas, IdIs, InUids,
+                                ModSeqIs, Not, Or, SearchTree, SizeIs, TextHas, Within)
+from moximap.values import SYSTEM_BITS, SYSTEM_FLAGS, NumSet
 
 _EPOCH: Final = 719163                       # date(1970, 1, 1).toordinal()
 _DAY: Final = 86400

@@ -20,7 +20,8 @@ from moximap.imap.grammar import Cursor
 from moximap.imap.session import Session
 from moximap.imap.view import View
 from moximap.store.image import Image
-from moximap.values import Mailbox, ModSeqIs, NumSet, Stored
+from moximap.searchtree import ModSeqIs
+from moximap.values import Mailbox, NumSet, Stored
 
 CONDSTORE = b"CONDSTORE"
 MODSEQ = Field(b"MODSEQ (%d)", ("modseq",), enables=CONDSTORE)

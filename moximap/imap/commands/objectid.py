@@ -15,7 +15,8 @@ from moximap.imap.commands.search_program import IKey, KeyReader, Plain
 from moximap.imap.commands.status import StatusItem
 from moximap.imap.dialect import Capability, Extension
 from moximap.imap.fetching import Field
-from moximap.values import IdIs, Mailbox
+from moximap.searchtree import IdIs
+from moximap.values import Mailbox
 
 #: objectid = 1*255(ALPHA / DIGIT / "_" / "-"), in which case counts
 _OBJECTID: Final = re.compile(rb"[A-Za-z0-9_-]{1,255}")

@@ -6,7 +6,7 @@ from moximap.imap import encoding
 from moximap.imap.commands.search_keys import constant, dated
 from moximap.imap.dialect import Capability, Extension
 from moximap.imap.fetching import Field
-from moximap.values import HasSaveDate
+from moximap.searchtree import HasSaveDate
 
 
 def save_date(seconds: int | None) -> bytes:

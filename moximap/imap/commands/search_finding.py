@@ -18,7 +18,8 @@ from moximap.imap.session import Gone, Session
 from moximap.imap.view import View
 from moximap.imap.waiting import Progress
 from moximap.store.opened import OpenAccount
-from moximap.values import NumSet, SearchTree
+from moximap.searchtree import SearchTree
+from moximap.values import NumSet
 
 
 @attrs.frozen

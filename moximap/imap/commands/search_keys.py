@@ -9,7 +9,7 @@ from moximap.imap.commands.search_program import IKey, KeyReader, Numbers, Plain
 from moximap.imap.commands.search_tree import ALL, NOTHING
 from moximap.imap.dialect import Extension
 from moximap.imap.messageset import MessageSet
-from moximap.values import DateIs, HasFlag, HeaderHas, Not, SearchTree, SizeIs, TextHas
+from moximap.searchtree import DateIs, HasFlag, HeaderHas, Not, SearchTree, SizeIs, TextHas
 
 Row = Callable[[KeyReader], IKey]
 

@@ -18,8 +18,8 @@ from typing import Final
 import attrs
 
 from moximap.imap.commands.search_tree import leaves
-from moximap.values import (SYSTEM_BITS, SYSTEM_FLAGS, All, And, HasFlag, InUids, ModSeqIs, Not, NumSet,
-                            Or, SearchTree)
+from moximap.searchtree import All, And, HasFlag, InUids, ModSeqIs, Not, Or, SearchTree
+from moximap.values import SYSTEM_BITS, SYSTEM_FLAGS, NumSet
 
 _SYSTEM: Final = {name.lower(): bit for name, bit in SYSTEM_FLAGS.items()}
 #: More tests than this in one tree are no work for the reactor thread.

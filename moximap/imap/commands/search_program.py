@@ -17,7 +17,8 @@ from moximap.imap.errors import Bad, No
 from moximap.imap.grammar import Cursor
 from moximap.imap.messageset import MessageSet
 from moximap.imap.session import Session
-from moximap.values import InUids, Not, NumSet, SearchTree
+from moximap.searchtree import InUids, Not, SearchTree
+from moximap.values import NumSet
 
 #: UTF-8 text may come under the name of US-ASCII, which is a part of it.
 CHARSETS: Final = (b"US-ASCII", b"UTF-8")

@@ -10,7 +10,8 @@ from functools import reduce
 from operator import and_
 from typing import Final
 
-from moximap.values import All, And, InUids, Not, NumSet, Or, SearchTree, TextHas
+from moximap.searchtree import All, And, InUids, Not, Or, SearchTree, TextHas
+from moximap.values import NumSet
 
 ALL: Final = All()
 NOTHING: Final = Not(ALL)

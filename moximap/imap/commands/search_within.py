@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from moximap.imap.commands.search_program import IKey, KeyReader, Plain
 from moximap.imap.dialect import Capability, Extension
-from moximap.values import Within
+from moximap.searchtree import Within
 
 
 def interval(younger: bool) -> Callable[[KeyReader], IKey]:
