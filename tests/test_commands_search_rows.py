@@ -13,7 +13,8 @@ from moximap.imap.commands.search_finding import Selected, find
 from moximap.imap.commands.search_program import IKey, KeyReader, Plain
 from moximap.imap.dialect import Dialect, Extension, standard
 from moximap.imap.errors import Bad
-from moximap.imap.grammar import Cursor, Sequence_
+from moximap.imap.grammar import Cursor
+from moximap.imap.sequences import Sequence_
 from moximap.imap.site import Site
 from moximap.imap.view import SequenceNumbers, View
 from moximap.store.interfaces import NewMessage

@@ -15,6 +15,7 @@ from moximap.imap import mailboxname
 from moximap.imap.dialect import Dialect
 from moximap.imap.errors import Bad
 from moximap.imap.framing import Literal, Part
+from moximap.imap.sequences import Sequence_, parse_sequence
 from moximap.values import MAX_UID, InternalDate
 
 _T = TypeVar("_T")
@@ -38,9 +39,6 @@ _DATE = re.compile(rb'(\d{1,2})-([A-Za-z]{3})-(\d{4})')
 _DATE_TIME = re.compile(rb'"([ \d]?\d)-([A-Za-z]{3})-(\d{4}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)"')
 _MONTHS = {m: i for i, m in enumerate(
     (b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec"), 1)}
-
-#: A sequence-set as written: ranges whose ends may be None, that is "*".
-Sequence_ = tuple[tuple["int | None", "int | None"], ...]
 
 MAX_NESTING = 50
 
@@ -283,22 +281,3 @@ class Cursor:
         self.depth += 1
         if self.depth > MAX_NESTING:
             raise Bad(f"nested deeper than {MAX_NESTING} levels")
-
-
-def parse_sequence(raw: bytes) -> Sequence_:
-    """A sequence-set whose syntax was matched; 0 is Bad."""
-    out = []
-    for item in raw.split(b","):
-        first, colon, last = item.partition(b":")
-        low = _seq_number(first)
-        out.append((low, _seq_number(last) if colon else low))
-    return tuple(out)
-
-
-def _seq_number(raw: bytes) -> int | None:
-    if raw == b"*":
-        return None
-    value = int(raw) if len(raw) < 12 else MAX_UID + 1
-    if not 0 < value <= MAX_UID:
-        raise Bad("syntax error: message numbers are from 1 to 4294967295")
-    return value

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from moximap.imap.grammar import Cursor, Sequence_
+from moximap.imap.grammar import Cursor
+from moximap.imap.sequences import Sequence_
 
 if TYPE_CHECKING:
     from moximap.imap.session import Session

@@ -7,7 +7,7 @@ from bisect import bisect_left
 from typing import TYPE_CHECKING, Protocol
 
 from moximap.imap.errors import Bad
-from moximap.imap.grammar import Sequence_
+from moximap.imap.sequences import Sequence_
 from moximap.values import NumSet
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from typing import Protocol
 import attrs
 
 from moximap.imap import encoding
-from moximap.imap.grammar import Sequence_
+from moximap.imap.sequences import Sequence_
 from moximap.imap.numbering import INumbering, SequenceNumbers
 from moximap.store.image import Image
 from moximap.values import SEEN, Changes, Mailbox, NumSet, Stored

@@ -18,7 +18,8 @@ from moximap.imap.commands.searchres import Save
 from moximap.imap.dialect import LOGGED_IN, Capability, Extension, Spec
 from moximap.imap.dispatch import catch_up
 from moximap.imap.errors import Bad, No
-from moximap.imap.grammar import Cursor, Sequence_
+from moximap.imap.grammar import Cursor
+from moximap.imap.sequences import Sequence_
 from moximap.imap.mailboxfilter import SELECTED, SELECTED_DELAYED, Filter, parse_filter
 from moximap.imap.messageset import MessageSet
 from moximap.imap.session import Gone, Session

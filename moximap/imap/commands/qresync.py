@@ -14,7 +14,8 @@ from moximap.imap.commands.fetch import Fetch
 from moximap.imap.dialect import Capability, Enabling, Extension, logged_in
 from moximap.imap.errors import Bad
 from moximap.imap.fetching import IFetchItem
-from moximap.imap.grammar import Cursor, Sequence_
+from moximap.imap.grammar import Cursor
+from moximap.imap.sequences import Sequence_
 from moximap.imap.session import Session
 from moximap.imap.view import View
 from moximap.store.image import Image

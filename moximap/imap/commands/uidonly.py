@@ -7,7 +7,7 @@ from array import array
 from moximap.imap.commands.qresync import expunges
 from moximap.imap.dialect import Capability, Enabling, Extension, logged_in
 from moximap.imap.errors import Bad
-from moximap.imap.grammar import Sequence_
+from moximap.imap.sequences import Sequence_
 from moximap.imap.session import Session
 from moximap.imap.view import View
 
