@@ -210,8 +210,8 @@ class SelectedTests(NotifyCase):
         client.send(b"none\r\n")
         self.dialogue("""
             S: * SEARCH
-            S: * 5 EXISTS
             S: a OK SEARCH completed
+            S: * 5 EXISTS
         """)
 
     def test_a_wrong_command_does_not_swallow_a_change(self) -> None:
