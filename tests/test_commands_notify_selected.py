@@ -7,6 +7,7 @@ from unittest import mock
 from moximap.imap.commands import notify_policy
 from moximap.store.errors import Unavailable
 from moximap.values import NumSet
+from tests.test_commands_compress import CompressCase
 from tests.test_commands_notify import NotifyCase
 
 EVERYTHING = "SET (SELECTED (MessageNew MessageExpunge FlagChange))"
@@ -239,6 +240,14 @@ class SelectedTests(NotifyCase):
             S: * 8 EXISTS
             S: * STATUS Junk (UIDNEXT 6 MESSAGES 5 UNSEEN 5)
         """)
+
+
+class ThroughCompressTests(CompressCase, SelectedTests):
+    """The same through COMPRESS."""
+
+
+class ByteByByteTests(SelectedTests):
+    byte_by_byte = True
 
 
 class NewMessageTests(NotifyCase):

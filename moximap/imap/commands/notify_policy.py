@@ -208,17 +208,17 @@ class Notifying(Usual):
         for enables in {item.enables for item in wanted.items if item.enables}:
             session.enable(enables)
         plan = fetch.plan(session, wanted.items)
-        number, item, most = partial(view.numbering.number, view), 0, len(uids)
+        number, item, singly = partial(view.numbering.number, view), 0, len(uids) == 1
         while uids:
-            some = NumSet.of(list(uids)[:most])
+            some = NumSet.of([next(iter(uids))]) if singly else uids
             try:
                 piece: Rendered = await session.call(render, session.account, view.mailbox.id, some, plan,
                                                      number, False, item)
             except StoreError as error:
                 if item:
                     raise fetch.broken_off(error) from None
-                if most > 1:
-                    most = 1                       # one of them cannot be read: which?
+                if not singly:
+                    singly = True                  # one of them cannot be read: which?
                     continue
                 self._unreadable(view, some, error)
                 uids = uids.after(some.ranges[0][0])
