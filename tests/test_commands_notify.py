@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from moximap.imap.commands import notify_policy
 from moximap.store.interfaces import NewMessage
 from moximap.values import NumSet
 from tests.dialogue import HELLO
@@ -12,7 +13,13 @@ ALL = ("[BADEVENT (MessageNew MessageExpunge FlagChange MailboxName Subscription
 
 
 class NotifyCase(IdleCase):
-    """``notify`` asks for events; others then do things by ``others``."""
+    """``notify`` asks for events; the other methods then do things as others do.  There are no pauses."""
+
+    pause = 0.0
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.patch(notify_policy, "PAUSE", self.pause)
 
     def notify(self, groups: str, number: str = "", status: bool = False) -> None:
         client = self.client(number)

@@ -171,6 +171,28 @@ class TwoProcessesTests(NotifyCase):
         self.dialogue("S1: * 2 EXISTS\nS1: * 2 FETCH (UID 2 PREVIEW {*})")
 
 
+class PauseTests(NotifyCase):
+    pause = 0.05
+
+    def test_many_changes_elsewhere_are_told_as_few(self) -> None:
+        self.notify(EVERYTHING)
+        self.deliver("Junk")
+        self.dialogue("S: * STATUS Junk (UIDNEXT 2 MESSAGES 1 UNSEEN 1)")
+        for _ in range(10):
+            self.deliver("Junk")
+            self.silent()
+        self.clock.advance(0.05)
+        self.dialogue("S: * STATUS Junk (UIDNEXT 12 MESSAGES 11 UNSEEN 11)")
+
+    def test_the_selected_mailbox_alone_needs_no_pause(self) -> None:
+        self.select()
+        self.notify("SET (SELECTED (MessageNew MessageExpunge))")
+        self.deliver()
+        self.dialogue("S: * 1 EXISTS")
+        self.deliver()
+        self.dialogue("S: * 2 EXISTS")
+
+
 class ManyTests(NotifyCase):
     limits = Limits(connections_per_account=300)
 

@@ -33,6 +33,8 @@ log = Logger()
 #: Changes that are told at once, and expunges that are held back, at most (CONTRACT 63).
 MOST: Final = 10_000
 MOST_HELD: Final = 1_000
+#: Seconds from one telling of other mailboxes to the next: all of them are read for it.
+PAUSE: Final = 0.05
 
 
 class Told:
@@ -75,6 +77,7 @@ class Notifying(Usual):
         self._behind = self._touched = False
         self._made: set[tuple[int, int]] = set()     # new messages: mailbox and UID
         self._timer: IDelayedCall | None = None
+        self._next = 0.0
 
     async def begin(self, overviewed: bool) -> None:
         """Listen.  ``overviewed``: tell how the mailboxes stand from which changes will be told."""
@@ -135,7 +138,8 @@ class Notifying(Usual):
 
     def rest(self) -> None:
         if self._behind and self._timer is None:
-            self._timer = self.session.site.reactor.callLater(0, self._speak)
+            clock = self.session.site.reactor
+            self._timer = clock.callLater(max(0.0, self._next - clock.seconds()), self._speak)
 
     def end(self) -> None:
         self._room.unlisten(self)
@@ -147,7 +151,7 @@ class Notifying(Usual):
     # between commands
 
     def _ring(self, mailbox: int | None) -> None:
-        """What rings in one turn of the reactor is told once."""
+        """What rings in one turn of the reactor, or before the next may be told, is told once."""
         view = self.session.view
         if mailbox is None or self._told is not None or view is not None and mailbox == view.mailbox.id:
             self._behind = True
@@ -164,6 +168,8 @@ class Notifying(Usual):
         try:
             await self.session.out.ready()
             await self.tell(not self._wishes.selected.delayed)
+            if self._told is not None:
+                self._next = self.session.site.reactor.seconds() + PAUSE
             self._owed_highest()
         except (Gone, Bye):
             raise
