@@ -7,14 +7,14 @@ from pathlib import Path
 import click
 
 import moximap
-from moximap.cli import (accounts, attempts, backups, checks, controls, keygen, keys, mail, metadata, onion,
-                         quotas)
+from moximap.cli import (accounts, attempts, backups, checks, controls, imapserve, keygen, keys, mail,
+                         metadata, quotas)
 from moximap.cli.context import Data, Program
 
 #: The commands, in the order of the help.
 COMMANDS = (accounts.account, controls.address, controls.domain, keys.key, attempts.attempts,
             mail.import_, mail.deliver, checks.check, backups.backup,
-            backups.restore, quotas.quota, metadata.metadata, onion.onion)
+            backups.restore, quotas.quota, metadata.metadata, imapserve.imapserve)
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
