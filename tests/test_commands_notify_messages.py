@@ -1,0 +1,131 @@
+"""NOTIFY: items of new messages, and too many changes (docs/contract.md 61 and 63)."""
+
+from __future__ import annotations
+
+from unittest import mock
+
+from moximap.imap.commands import notify_policy
+from moximap.store.errors import Unavailable
+from moximap.values import NumSet
+from tests.test_commands_notify import NotifyCase
+
+EVERYTHING = "SET (SELECTED (MessageNew MessageExpunge FlagChange))"
+
+
+class NewMessageTests(NotifyCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.fill(1)
+        self.select()
+
+    def test_61_the_items_of_each_new_message(self) -> None:
+        self.notify("SET (SELECTED (MessageNew (UID FLAGS PREVIEW RFC822.SIZE) MessageExpunge))")
+        self.deliver(flags=("\\Flagged",))
+        self.deliver()
+        self.dialogue("""
+            S: * 3 EXISTS
+            S: * 2 FETCH (UID 2 FLAGS (\\Flagged) PREVIEW {*} RFC822.SIZE {*})
+            S: * 3 FETCH (UID 3 FLAGS () PREVIEW {*} RFC822.SIZE {*})
+        """)
+
+    def test_61_a_whole_message_does_not_become_seen(self) -> None:
+        self.notify("SET (SELECTED (MessageNew (BODY[]) MessageExpunge FlagChange))")
+        self.deliver(content=b"Subject: x\r\n\r\nshort\r\n")
+        self.dialogue("""
+            S: * 2 EXISTS
+            S: * 2 FETCH (UID 2 BODY[] {{*}}
+            S: Subject: x
+            S:
+            S: short
+            S: )
+            C: a FETCH 2 FLAGS
+            S: * 2 FETCH (UID 2 FLAGS ())
+            S: a OK {*}
+        """)
+
+    def test_61_one_that_cannot_be_read_is_told_by_its_uid(self) -> None:
+        self.notify("SET (SELECTED (MessageNew (PREVIEW) MessageExpunge))")
+        real = notify_policy.render
+
+        def broken(account: object, mailbox: int, uids: NumSet, *rest: object) -> object:
+            if 3 in uids:
+                raise Unavailable("a file is broken")
+            return real(account, mailbox, uids, *rest)      # type: ignore[arg-type]
+
+        with mock.patch.object(notify_policy, "render", broken):
+            for _ in range(3):
+                self.deliver()
+            self.dialogue("""
+                S: * 4 EXISTS
+                S: * 2 FETCH (UID 2 PREVIEW {*})
+                S: * NO [UNAVAILABLE] {*}
+                S: * 3 FETCH (UID 3)
+                S: * 4 FETCH (UID 4 PREVIEW {*})
+            """)
+
+    def test_a_large_one_is_sent_as_it_is_read(self) -> None:
+        body = b"Subject: x\r\n\r\n" + b"0123456789abcde\r\n" * 60000
+        self.notify("SET (SELECTED (MessageNew (BODY.PEEK[]) MessageExpunge))")
+        self.deliver(content=body)
+        self.clock.advance(0)
+        self.assertEqual(self.client().received(),
+                         b"* 2 EXISTS\r\n* 2 FETCH (UID 2 BODY[] {%d}\r\n%b)\r\n" % (len(body), body))
+
+
+class OverflowTests(NotifyCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.patch(notify_policy, "MOST", 5)
+        self.patch(notify_policy, "MOST_HELD", 2)
+        self.fill(8)
+        self.select()
+
+    def everything(self, expunge: bool) -> None:
+        box = self.room.store.mailbox("INBOX").id
+        uids = NumSet(((1, 8 if not expunge else 3),))
+        self.room.write(self.room.store.store, box, uids, "+", ["\\Deleted"])
+        if expunge:
+            self.room.write(self.room.store.expunge, box, uids)
+
+    def test_63_too_many_changes_end_it(self) -> None:
+        self.notify("SET (SELECTED (MessageNew MessageExpunge FlagChange)) (PERSONAL (MailboxName))")
+        self.everything(expunge=False)
+        self.dialogue("S: * OK [NOTIFICATIONOVERFLOW] {*}")
+        self.deliver()
+        self.room.write(self.room.store.create, "New")
+        self.dialogue("""
+            C: a NOOP
+            S: a OK NOOP completed
+        """)
+
+    def test_63_so_do_too_many_that_are_held_back(self) -> None:
+        self.notify("SET (SELECTED-DELAYED (MessageNew MessageExpunge))")
+        self.everything(expunge=True)
+        self.dialogue("S: * OK [NOTIFICATIONOVERFLOW] {*}")
+        self.silent()
+
+    def test_63_and_too_many_mailboxes(self) -> None:
+        self.notify("SET (PERSONAL (MailboxName))")
+        for number in range(6):
+            self.room.write(self.room.store.create, f"M{number}")
+        self.dialogue("S: * OK [NOTIFICATIONOVERFLOW] {*}")
+
+    def test_63_after_it_notify_can_be_set_again(self) -> None:
+        self.notify(EVERYTHING)
+        self.everything(expunge=False)
+        self.dialogue("S: * OK [NOTIFICATIONOVERFLOW] {*}")
+        self.client().send(b"n NOTIFY %b\r\n" % EVERYTHING.encode())
+        self.assertEqual(self.client().received().count(b" FETCH (UID "), 8)
+        self.remove(8)
+        self.dialogue("S: * 8 EXPUNGE")
+
+    def test_changes_that_cannot_be_read_end_it_too(self) -> None:
+        self.notify("SET (PERSONAL (MailboxName))")
+
+        def broken() -> None:
+            raise Unavailable("the disk is gone")
+
+        with mock.patch.object(self.room.store, "mailboxes", broken):
+            self.room.write(self.room.store.create, "New")
+            self.dialogue("S: * OK [NOTIFICATIONOVERFLOW] {*}")
+        self.assertEqual(len(self.flushLoggedErrors(Unavailable)), 1)
