@@ -42,7 +42,9 @@ class NoNetwork(Exception):
 
 def safe(torrc: Path) -> Path:
     """The same, for a tor that cannot go out; AssertionError else."""
-    if not SAFE.search(torrc.read_text()):
+    text = torrc.read_text()
+    foreign = [line for line in re.findall(r"(?m)^DirAuthority .*$", text) if f" {LOOPBACK}:" not in line]
+    if not SAFE.search(text) or foreign or re.search(r"(?m)^DisableNetwork 0$", text):
         raise AssertionError(f"{torrc} names no authority of ours")
     return torrc
 
@@ -119,6 +121,10 @@ class Tor:
                 self.process.kill()
                 self.process.wait()
 
+    def first(self) -> list[str]:
+        """The torrc by which it makes its keys."""
+        return [*self.base(), "DisableNetwork 1", _NOBODY]
+
     def make_keys(self) -> None:
         """What its torrc and those of the others must name."""
         (self.directory / "keys").mkdir(mode=0o700, parents=True)
@@ -133,7 +139,7 @@ class Tor:
                             "-a", f"{LOOPBACK}:{self.ports[1]}"],
                            input=b"test\n", capture_output=True, check=True, timeout=60)
             self.identity = _find(r"(?m)^fingerprint (\w{40})", (keys / "authority_certificate").read_text())
-        torrc = self.write("torrc.keys", [*self.base(), "DisableNetwork 1", _NOBODY])
+        torrc = self.write("torrc.keys", self.first())
         said = subprocess.run(["tor", "--defaults-torrc", os.devnull, "-f", torrc, "--quiet",
                                "--list-fingerprint"], capture_output=True, check=True, timeout=60).stdout
         self.fingerprint = _find(r"(?m)^\S+ ((?:[0-9A-F]{4} ?){10})\s*$", said.decode()).replace(" ", "")
@@ -170,10 +176,14 @@ class Tors:
     tors: dict[str, Tor] = attrs.field(factory=dict)
 
     @classmethod
-    def make(cls, root: Path) -> Tors:
+    def make_without_keys(cls, root: Path) -> Tors:
         ports = iter(free_ports(2 * len(RELAYS)))
-        made = cls(root, {name: Tor(name, root, (next(ports), next(ports)) if name in RELAYS else (0, 0))
+        return cls(root, {name: Tor(name, root, (next(ports), next(ports)) if name in RELAYS else (0, 0))
                           for name in (*RELAYS, *CLIENTS)})
+
+    @classmethod
+    def make(cls, root: Path) -> Tors:
+        made = cls.make_without_keys(root)
         (root / "resolv.conf").write_text(f"nameserver {LOOPBACK}\n")
         for tor in made.tors.values():
             tor.make_keys()
@@ -189,14 +199,18 @@ class Tors:
         return (f"DirAuthority {tor.name} orport={tor.ports[0]} no-v2 v3ident={tor.identity}"
                 f" {LOOPBACK}:{tor.ports[1]} {tor.fingerprint}")
 
+    def torrc(self, tor: Tor, first: int, offset: int) -> list[str]:
+        """``first``, ``offset``: seconds between the first votes, and from the clock's multiples of that."""
+        extra = tor.voting(first, offset) if tor.name == RELAYS[0] else []
+        return [*tor.base(), self.authority, *extra]
+
     def start(self) -> None:
         """A vote that not all relays were in time for is repeated from the start; NoNetwork."""
         for first, lead in ((VOTING, LEAD), (60, 20.0)):
             # Votes are at multiples of the interval by the clock on the wall: the first is shifted.
             offset = math.ceil(time.time() + lead) % first
             for tor in self.tors.values():
-                extra = tor.voting(first, offset) if tor.name == RELAYS[0] else []
-                tor.write("torrc", [*tor.base(), self.authority, *extra])
+                tor.write("torrc", self.torrc(tor, first, offset))
             for tor in self.relays:
                 tor.start()
             self.wait("a consensus", self.consensus)
