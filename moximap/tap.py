@@ -23,6 +23,7 @@ from moximap.demo import Demo
 from moximap.identity.authenticator import Authenticator
 from moximap.imap.protocol import IMAPFactory
 from moximap.imap.site import Site
+from moximap.net.alpn import https
 from moximap.net.certificates import ensure
 from moximap.net.doorbell import Doorbell
 from moximap.net.listeners import (BadListen, CannotListen, IListen, Late, Listen, Listeners,
@@ -44,8 +45,14 @@ def _imaps(site: Site) -> IProtocolFactory:
     return TLSMemoryBIOFactory(site.tls, False, IMAPFactory(site, implicit_tls=True))
 
 
+def _https(site: Site) -> IProtocolFactory:
+    assert site.tls is not None
+    return https(site.tls, site.reactor, site.limits.handshake_timeout, IMAPFactory(site, implicit_tls=True))
+
+
 #: The kinds of `--listen KIND=ENDPOINT`, and what speaks there.
-KINDS: Final[dict[str, Callable[[Site], IProtocolFactory]]] = {"imap": IMAPFactory, "imaps": _imaps}
+KINDS: Final[dict[str, Callable[[Site], IProtocolFactory]]] = {
+    "imap": IMAPFactory, "imaps": _imaps, "https": _https}
 
 
 def _refuse(error: object) -> NoReturn:
@@ -81,9 +88,9 @@ class Options(usage.Options):
         self.config = Config()
 
     def opt_listen(self, text: str) -> None:
-        """KIND=ENDPOINT, where KIND is imap (with STARTTLS) or imaps, and ENDPOINT any server endpoint
-        of Twisted, such as tcp:993 or systemd:domain=INET:index=0, or onion:PORT.  May be given several
-        times."""
+        """KIND=ENDPOINT, where KIND is imap (with STARTTLS), imaps, or https (IMAP for those who ask for
+        it by ALPN, else a page), and ENDPOINT any server endpoint of Twisted, such as tcp:993 or
+        systemd:domain=INET:index=0, or onion:PORT.  May be given several times."""
         self.listens.append(text)
 
     def opt_version(self) -> NoReturn:
@@ -127,7 +134,6 @@ class Options(usage.Options):
         if merged.data is None:
             raise BadConfig("say with --data DIR where the mail is, or try --demo")
         return merged
-
 
     def _number(self, name: str) -> int | None:
         text: str | None = self[name]
