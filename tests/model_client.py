@@ -227,6 +227,8 @@ class Listener:
         return {self.entries[n - 1].uid or self.entries[n - 1].true or 0 for n in named}
 
     def _silently(self, entries: list[Entry], how: str, flags: Flags) -> None:
+        if any(entry.flags is None for entry in entries):
+            self.resumed = False                 # what is cached of them is to be asked for again
         for entry in entries:
             uid = entry.uid or entry.true
             if entry.flags is not None and uid not in self.failed and uid not in self._told:

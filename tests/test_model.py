@@ -18,7 +18,7 @@ from tests.model_driver import VERBS, Orderly, Run, Step, play
 from tests.model_races import Racing
 from tests.modelling import cut_down, explore
 
-STEPS = int(os.environ.get("MOXIMAP_MODEL_STEPS", "3000"))
+STEPS = int(os.environ.get("MOXIMAP_MODEL_STEPS", "2400"))
 
 histories = st.lists(st.tuples(st.sampled_from(VERBS), st.integers(0, 2), st.integers(0, 1 << 16)), max_size=60)
 
