@@ -17,6 +17,7 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from moximap.identity.brakes import networks
 from moximap.net import onionclients, onionkeys, onionpublisher, oniontor
 from moximap.net.listeners import BadListen
 from moximap.net.onionconnection import OnionAddress, OnionFactory, circuit
@@ -256,6 +257,12 @@ class ProxyLines(SynchronousTestCase):
 
     def test_the_last_32_bits_are_the_circuit(self) -> None:
         self.assertEqual(circuit(b"PROXY TCP6 fc00:dead:beef:4dad::ffff:ffff ::1 1 2"), 0xFFFFFFFF)
+
+
+class Limits(SynchronousTestCase):
+    def test_circuits_are_networks_of_their_own_and_onion_alone_is_none(self) -> None:
+        self.assertEqual(networks("onion/41"), [("onion/41", 1)])
+        self.assertEqual(networks("onion"), [])
 
 
 class Sockets(SynchronousTestCase):

@@ -120,7 +120,13 @@ class Brakes:
 
 
 def networks(address: str, loopback: bool = False) -> list[tuple[str, int]]:
-    """The names of an address's networks, each with its factor; none for what is no IP address."""
+    """The names of an address's networks, each with its factor; none for what is no IP address.
+
+    A circuit to the onion service, as in `onion/4711`, is a network of its own; where tor does not tell
+    circuits, all have one name, and nobody is slowed for what others do.
+    """
+    if address.startswith("onion/"):
+        return [(address, 1)]
     try:
         ip: IPv4Address | IPv6Address = ip_address(address.partition("%")[0])
     except ValueError:
