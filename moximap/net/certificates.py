@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -65,13 +66,23 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def ensure(directory: Path, names: Sequence[str]) -> tuple[Path, Path]:
-    """The paths of a certificate and its key in ``directory``, made if they are not there; OSError."""
+    """The paths of a certificate and its key in ``directory``, made if they are not there; OSError.
+
+    Several processes may ask at once: one of them makes them.
+    """
     certificate, key = directory / "certificate.pem", directory / "key.pem"
-    if not (certificate.exists() and key.exists()):
+    if not certificate.exists():                        # it is written last
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        certificate_pem, key_pem = self_signed(names)
-        _write(key, key_pem)
-        _write(certificate, certificate_pem)
-        _log.info("made a self-signed certificate for {names}: {path}",
-                  names=", ".join(names), path=str(certificate))
+        with (directory / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not certificate.exists():
+                _make(certificate, key, names)
     return certificate, key
+
+
+def _make(certificate: Path, key: Path, names: Sequence[str]) -> None:
+    certificate_pem, key_pem = self_signed(names)
+    _write(key, key_pem)
+    _write(certificate, certificate_pem)
+    _log.info("made a self-signed certificate for {names}: {path}",
+              names=", ".join(names), path=str(certificate))

@@ -7,7 +7,7 @@ import errno
 import os
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, Final
@@ -83,7 +83,10 @@ def sync_directory(path: Path) -> None:
 
 
 def create(path: Path, schema: str, fill: Callable[[apsw.Connection], None] | None = None) -> None:
-    """Build a database in a temporary file, and rename it when it is whole and on the disk."""
+    """Build a database in a temporary file, and name it when it is whole and on the disk.
+
+    Where another process was quicker, its database stays.
+    """
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     os.close(os.open(draft, os.O_CREAT | os.O_EXCL, 0o600))
     connection = apsw.Connection(str(draft))
@@ -95,9 +98,12 @@ def create(path: Path, schema: str, fill: Callable[[apsw.Connection], None] | No
         if fill is not None:
             fill(connection)
         connection.execute("COMMIT")
+        connection.close()
+        with suppress(FileExistsError):
+            os.link(draft, path)
     finally:
         connection.close()
-    draft.rename(path)
+        draft.unlink()
     sync_directory(path.parent)
 
 
