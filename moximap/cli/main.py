@@ -8,13 +8,13 @@ import click
 
 import moximap
 from moximap.cli import (accounts, attempts, backups, checks, controls, imapserve, keygen, keys, mail,
-                         metadata, quotas)
+                         metadata, onion, quotas)
 from moximap.cli.context import Data, Program
 
 #: The commands, in the order of the help.
 COMMANDS = (accounts.account, controls.address, controls.domain, keys.key, attempts.attempts,
             mail.import_, mail.deliver, checks.check, backups.backup,
-            backups.restore, quotas.quota, metadata.metadata, imapserve.imapserve)
+            backups.restore, quotas.quota, metadata.metadata, imapserve.imapserve, onion.onion)
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
