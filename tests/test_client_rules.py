@@ -161,6 +161,42 @@ class ClientRules(DialogueCase):
         self.assertIn(b"x OK", self.ask(b"SELECT \"lists/\""))
 
 
+class GrammarTests(DialogueCase):
+    """What a parser of the RFC's grammar would stumble over."""
+
+    def test_no_plain_literal_has_a_nul(self) -> None:
+        message = b"Subject: n\0x\r\n\r\nhi\0 " + b"\0" * 300000
+        self.fill(1, content=message)
+        client = self.client()
+        client.send(b"a SELECT INBOX\r\nb FETCH 1 (BODY.PEEK[] BODY.PEEK[HEADER] BODY.PEEK[TEXT]<0.5>)\r\n")
+        answer = client.received()
+        self.assertIn(b"BODY[] {%d}\r\n%b " % (len(message), message.replace(b"\0", b"\x80")), answer)
+        self.assertNotIn(b"\0", answer)
+        client.send(b"c FETCH 1 BINARY.PEEK[]\r\n")
+        self.assertIn(b"BINARY[] ~{%d}\r\n%b)" % (len(message), message), client.received())
+
+    def test_a_long_literal_does_not_come_unasked_before_login(self) -> None:
+        client = self.client(login=None)
+        client.received()
+        client.send(b"a LOGIN {4097+}\r\n" + b"x" * 4097 + b" y\r\nb LOGIN {4097}\r\n")
+        self.assertRegex(client.received(), rb"^a BAD \[TOOBIG\] [^\r]*\r\n\+ go ahead\r\n$")
+
+    def test_copying_by_number_what_is_gone_is_no_success(self) -> None:
+        self.fill(2)
+        for name in "12":
+            self.client(name).send(b"a SELECT INBOX\r\n")
+            self.client(name).received()
+        self.client("2").send(b"b STORE 2 +FLAGS (\\Deleted)\r\nc EXPUNGE\r\n")
+        self.client("2").received()
+        self.dialogue("""
+            C1: a COPY 2 Archive
+            S1: * 2 EXPUNGE
+            S1: a NO [EXPUNGEISSUED] {*}
+            C1: b UID COPY 2 Archive
+            S1: b OK {*}
+        """)
+
+
 class LoginRules(DialogueCase):
     plaintext_login = False
 

@@ -27,12 +27,22 @@ PIECE = 262144
 
 @attrs.frozen
 class Streamed:
-    """A value that is too large to render: ``label``, then octets [start, end) of a content."""
+    """A value that is too large to render: ``label``, then octets [start, end) of a content.
+
+    ``text``: in a literal that may hold no NUL.
+    """
 
     label: bytes
     content: IContent
     start: int
     end: int
+    text: bool = False
+
+
+def without_nul(data: bytes) -> bytes:
+    """What a plain literal may hold (RFC 9051 4.3.1): 0x80 for NUL, so that no size changes; BINARY gives
+    the message as it is."""
+    return data.replace(b"\0", b"\x80") if b"\0" in data else data
 
 
 Value = bytes | int | Streamed

@@ -8,12 +8,15 @@ from typing import Protocol
 from twisted.internet.defer import Deferred
 
 from moximap.imap import dispatch
+from moximap.imap.dialect import NOT_AUTHENTICATED
 from moximap.imap.errors import Bye, Refusal, TooBig, refusal
 from moximap.imap.framing import Announced, Framer, Literal, Part
 from moximap.imap.session import Session
 from moximap.store.errors import StoreError
 from moximap.store.interfaces import ISpool
 
+#: Octets of a literal that may come unasked where LITERAL- is announced (RFC 7888 section 5).
+LITERAL_MINUS = 4096
 #: Octets that are gathered before they are written to disk in one call.
 BLOCK = 262144
 
@@ -148,6 +151,8 @@ async def _judge(session: Session, framer: Framer, announced: Announced) -> Rece
         raise Bye("please try again speaking IMAP") from None
     _, spec = dispatch.start(cursor, session)
     dispatch.allowed(session, spec)
+    if session.state == NOT_AUTHENTICATED and not announced.sync and announced.size > LITERAL_MINUS:
+        raise TooBig("LITERAL- is announced: a longer literal waits to be asked for")
     if framer.literals >= limits.literal_count or framer.text > limits.line:
         raise TooBig("the command is too big")
     if spec.admit is not None and await spec.admit(session, [*framer.parts], announced):

@@ -7,7 +7,7 @@ import attrs
 from moximap.imap import encoding
 from moximap.imap.commands.fetch import BODY
 from moximap.imap.dialect import Extension
-from moximap.imap.fetching import PIECE, Context, Convert, IFetchItem, Streamed, Value
+from moximap.imap.fetching import PIECE, Context, Convert, IFetchItem, Streamed, Value, without_nul
 from moximap.imap.grammar import Cursor
 from moximap.mail import headers, parts
 from moximap.store.interfaces import Column, IContent
@@ -148,7 +148,8 @@ class BodySection:
             end = min(end, start + self.partial.count)
         if end - start <= PIECE:
             return self._named(content.read(start, end))
-        return Streamed(b"%b%b {%d}\r\n" % (self.word, self._origin(), end - start), content, start, end)
+        return Streamed(b"%b%b {%d}\r\n" % (self.word, self._origin(), end - start), content, start, end,
+                        text=True)
 
     def of_bytes(self, data: bytes) -> bytes:
         if self.partial is not None:
@@ -158,7 +159,7 @@ class BodySection:
     def _named(self, data: bytes) -> bytes:
         if not data:
             return b'%b%b ""' % (self.word, self._origin())
-        return b"%b%b {%d}\r\n%b" % (self.word, self._origin(), len(data), data)
+        return b"%b%b {%d}\r\n%b" % (self.word, self._origin(), len(data), without_nul(data))
 
     def _origin(self) -> bytes:
         return b"" if self.partial is None else b"<%d>" % self.partial.start

@@ -8,7 +8,7 @@ import attrs
 
 from moximap.imap import encoding
 from moximap.imap.dialect import SELECTED, Capability, Extension, Reply, Spec
-from moximap.imap.errors import refusal
+from moximap.imap.errors import No, refusal
 from moximap.imap.grammar import Cursor
 from moximap.imap.messageset import MessageSet
 from moximap.imap.session import Session
@@ -34,6 +34,8 @@ class Copy:
                 copied: Copied = await session.change(method, view.mailbox.id, uids, self.mailbox)
         except NoSuchMailbox as error:
             raise refusal(error, {NoSuchMailbox: b"TRYCREATE"}) from None
+        if uids and not copied.source and not self.messages.uid:
+            raise No("the messages have been expunged", b"EXPUNGEISSUED")
         if not copied.source:
             return Reply("none of the messages are there: nothing to do")
         code = copyuid(copied)

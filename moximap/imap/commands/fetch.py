@@ -16,7 +16,7 @@ from moximap.imap.commands.store import mark_seen
 from moximap.imap.dialect import SELECTED, Extension, Reply, Spec
 from moximap.imap.errors import Bad, Bye, No
 from moximap.imap.fetching import (PIECE, Context, Field, FlagsField, IFetchItem, Plan, Rendered,
-                                   Streamed, render)
+                                   Streamed, render, without_nul)
 from moximap.imap.grammar import Cursor
 from moximap.imap.messageset import MessageSet
 from moximap.imap.session import Session
@@ -183,7 +183,7 @@ async def _send_streamed(session: Session, part: Streamed) -> None:
             raise broken_off(error) from None
         if len(data) != end - start:
             raise RuntimeError("a message is shorter than its size")
-        session.write(data)
+        session.write(without_nul(data) if part.text else data)
 
 
 def parse_fetch(uid: bool) -> Callable[[Cursor], Fetch]:
