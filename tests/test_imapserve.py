@@ -152,6 +152,17 @@ class PipeTests(TunnelCase):
         process.stdin.close()
         process.stderr.close()
 
+    def test_a_signal_ends_it_with_a_bye(self) -> None:
+        process = subprocess.Popen(command(self.data, self.user), stdin=subprocess.PIPE, env=environment(),
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert process.stdin and process.stdout and process.stderr
+        self.assertTrue(process.stdout.readline().startswith(b"* PREAUTH"))
+        process.terminate()
+        self.assertRegex(process.stdout.read(), rb"\A\* BYE [^\r\n]+\r\n\Z")
+        self.assertEqual((process.wait(PROGRAM_SECONDS), process.stderr.read()), (0, b""))
+        for stream in (process.stdin, process.stdout, process.stderr):
+            stream.close()
+
     def test_a_socket_is_both_directions(self) -> None:
         for arguments, output in ((("--fd0",), subprocess.PIPE), ((), None)):
             ours, theirs = socket.socketpair()

@@ -156,6 +156,7 @@ class Serving:
 
     def __init__(self, reactor: Any, path: Path, directory: Directory, record: AccountRecord) -> None:
         self._reactor = reactor
+        self._stopping = False
         self._pool = Pool(reactor, THREADS)
         self._doorbell = Doorbell(reactor, path / "bell")
         self.site = Site(directory=directory, authenticator=Authenticator(directory), pool=self._pool,
@@ -170,14 +171,15 @@ class Serving:
         self._reactor.run()
 
     def _ended(self) -> None:
-        if self._reactor.running:
-            self._reactor.callLater(0, self._stop_reactor)
+        """Not before the reactor's next turn: the session may be over before the reactor has begun."""
+        self._reactor.callLater(0, self._end)
 
-    def _stop_reactor(self) -> None:
-        if self._reactor.running:
+    def _end(self) -> None:
+        if not self._stopping:
             self._reactor.stop()
 
     def _stop(self) -> Deferred[None]:
+        self._stopping = True
         return Deferred.fromCoroutine(self._close())
 
     async def _close(self) -> None:
