@@ -143,9 +143,11 @@ def onion_from(table: object, directory: Path, onion: OnionSettings) -> OnionSet
     return attrs.evolve(onion, **changed)
 
 
-def with_onion(config: Config) -> Config:
-    """The same, with the usual ports of an onion service beside what it listens on."""
-    return attrs.evolve(config, listen=(*config.listen, *(one for one in USUAL if one not in config.listen)))
+def with_onion(config: Config, usual: bool, tor: str | None) -> Config:
+    """The same with another ``tor``, and with the ``usual`` ports of an onion service beside the others."""
+    more = [one for one in USUAL if usual and one not in config.listen]
+    onion = attrs.evolve(config.onion, tor=tor or config.onion.tor)
+    return attrs.evolve(config, listen=(*config.listen, *more), onion=onion)
 
 
 def from_table(table: Mapping[str, object], directory: Path, base: Config) -> Config:

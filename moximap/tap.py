@@ -26,11 +26,12 @@ from moximap.imap.site import Site
 from moximap.net.alpn import https
 from moximap.net.certificates import ensure
 from moximap.net.doorbell import Doorbell
-from moximap.net.listeners import (BadListen, CannotListen, IListen, Late, Listen, Listeners,
+from moximap.net.listeners import (BadListen, CannotListen, IListen, Late, Listeners,
                                    allow_descriptors)
-from moximap.net.onionlisten import OnionListen, onion_ports, parse_all
+from moximap.net.onionconnection import by_origin
+from moximap.net.onionlisten import onion_ports, parse_all
 from moximap.net.onionplace import BadOnion
-from moximap.net.onionservice import services as onion_services
+from moximap.net.onionservice import certificate as onion_certificate, services as onion_services
 from moximap.net.workers import Adopted, Workers, adopt, pack
 from moximap.net.tls import BadCertificate, ServerTLS, peer_key
 from moximap.store.directory import Directory
@@ -41,13 +42,13 @@ _log = Logger()
 
 
 def _imaps(site: Site) -> IProtocolFactory:
-    assert site.tls is not None
-    return TLSMemoryBIOFactory(site.tls, False, IMAPFactory(site, implicit_tls=True))
+    imap = IMAPFactory(site, implicit_tls=True)
+    return by_origin(lambda tls: TLSMemoryBIOFactory(tls, False, imap), site.tls, site.onion_tls)
 
 
 def _https(site: Site) -> IProtocolFactory:
-    assert site.tls is not None
-    return https(site.tls, site.reactor, site.limits.handshake_timeout, IMAPFactory(site, implicit_tls=True))
+    imap, patience = IMAPFactory(site, implicit_tls=True), site.limits.handshake_timeout
+    return by_origin(lambda tls: https(tls, site.reactor, patience, imap), site.tls, site.onion_tls)
 
 
 #: The kinds of `--listen KIND=ENDPOINT`, and what speaks there.
@@ -127,10 +128,7 @@ class Options(usage.Options):
         merged = attrs.evolve(base, **{key: value for key, value in given.items() if value})
         if append := self._number("append-limit"):
             merged = attrs.evolve(merged, limits=attrs.evolve(merged.limits, append=append))
-        if self["tor"]:
-            merged = attrs.evolve(merged, onion=attrs.evolve(merged.onion, tor=self["tor"]))
-        if self["onion"]:
-            merged = config.with_onion(merged)
+        merged = config.with_onion(merged, bool(self["onion"]), self["tor"])
         if merged.data is None:
             raise BadConfig("say with --data DIR where the mail is, or try --demo")
         return merged
@@ -166,7 +164,7 @@ class Server(MultiService):
         self._tls = tls
         self._late = {kind: Late() for kind in KINDS}
         self._pool = Pool(reactor, settings.threads)
-        own = [] if sockets else _listens(settings)
+        own = [] if sockets else parse_all(settings.listen, KINDS, settings.data or Path(), settings.onion)
         listens: Sequence[IListen] = sockets or own
         self._doorbell = Doorbell(reactor, (settings.data or Path()) / "bell")
         self._doorbell.setServiceParent(self)  # type: ignore[no-untyped-call]
@@ -216,8 +214,10 @@ class Server(MultiService):
         if self._demo is not None:
             self._demo.fill(directory)
         tls = self._tls or ServerTLS(*self._certificate(data))
+        onion_tls = onion_certificate(self.config.listen, data, self.config.onion)
         site = Site(directory=directory, authenticator=Authenticator(directory), pool=self._pool,
                     reactor=self._reactor, limits=self.config.limits, tls=tls,
+                    onion_tls=onion_tls if self.config.tls_certificate is None else None,
                     plaintext_login=self.config.plaintext_login,
                     onion_plaintext_login=self.config.onion.plaintext_login, peer_key=peer_key,
                     listen_to_bells=self._doorbell.doRead, traced=frozenset(self.config.trace),
@@ -255,7 +255,7 @@ class Supervisor(MultiService):
         super().__init__()  # type: ignore[no-untyped-call]
         self._settings = settings
         self._reactor = reactor
-        self._listens = _listens(settings)
+        self._listens = parse_all(settings.listen, KINDS, settings.data or Path(), settings.onion)
         self._listeners = Listeners(reactor, self._listens, {kind: Late() for kind in KINDS}, self._ready)
         self._listeners.setServiceParent(self)  # type: ignore[no-untyped-call]
         self.workers = Workers(reactor, settings.workers, ["-m", "moximap.worker"])
@@ -271,11 +271,6 @@ class Supervisor(MultiService):
         sockets = [adopt(listen, port)
                    for listen, port in zip(self._listens, ports, strict=True)]
         self.workers.begin(pack(self._settings, sockets), [one.descriptor for one in sockets])
-
-
-def _listens(settings: Config) -> list[Listen | OnionListen]:
-    """BadListen."""
-    return parse_all(settings.listen, KINDS, settings.data or Path(), settings.onion)
 
 
 def _own_names() -> tuple[str, ...]:

@@ -148,7 +148,9 @@ class Settings(SynchronousTestCase):
         self.assertEqual(made, OnionSettings("launch", Path("/etc/run"), True, False, False, 3, ("UseBridges 1",)))
         for bad in ({"frob": 1}, {"streams": 0}, {"torrc": ["a\nb"]}, {"tor": 9051}):
             self.assertRaises(BadConfig, config.from_table, {"onion": bad}, Path("/etc"), Config())
-        self.assertEqual(config.with_onion(Config(listen=("imap=tcp:1",))).listen, ("imap=tcp:1", *USUAL))
+        both = config.with_onion(Config(listen=("imap=tcp:1",)), True, "launch")
+        self.assertEqual((both.listen, both.onion.tor), (("imap=tcp:1", *USUAL), "launch"))
+        self.assertEqual(config.with_onion(Config(), False, None), Config())
 
 
 class Saying(Files):

@@ -9,7 +9,9 @@ import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.onioncase import OnionCase, OnionIMAP, tell
+from cryptography import x509
+
+from tests.onioncase import OnionCase, OnionIMAP, tell, tls
 from tests.onionnet import safe
 from tests.server import Child, listen, moximap_command, twistd
 
@@ -36,6 +38,7 @@ class MailThroughTor(OnionCase):
         client = self.client()
         self.assertIn(b"PREAUTH", client.welcome)
         self.assertEqual(client.select("INBOX")[0], "OK")
+        self.certificate(client)
         self.idle(client)
         self.large(client)
         self.many()
@@ -43,6 +46,13 @@ class MailThroughTor(OnionCase):
         self.assertIn("onion", moximap_command(self.data, "attempts").decode())
         self.assertIn("published", self.onion("status"))
         self.revoked(client)
+
+    def certificate(self, client: OnionIMAP) -> None:
+        """It names the service, and not this machine."""
+        shown = x509.load_der_x509_certificate(client.sock.getpeercert(binary_form=True))
+        names = shown.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        self.assertEqual(names.get_values_for_type(x509.DNSName), [self.address])
+        self.assertEqual(shown.subject, x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, self.address)]))
 
     def idle(self, client: OnionIMAP) -> None:
         client.send(b"i IDLE\r\n")
@@ -76,8 +86,8 @@ class MailThroughTor(OnionCase):
         client = self.client(port=143, pem=False)
         self.assertIn("LOGINDISABLED", client.capabilities)
         self.assertIn("STARTTLS", client.capabilities)
-        from tests.onioncase import tls
         client.starttls(tls(self.pem))
+        self.certificate(client)
         self.assertEqual(client.authenticate("EXTERNAL", lambda challenge: b"")[0], "OK")
 
     def revoked(self, client: OnionIMAP) -> None:

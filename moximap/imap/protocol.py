@@ -165,7 +165,7 @@ class IMAPProtocol(Intake):
         self._tls_next = False
         self._buffer = b""
         self._outlet.detach()
-        self.transport.startTLS(self.site.tls)
+        self.transport.startTLS(self.peer.onion and self.site.onion_tls or self.site.tls)
         self._outlet.attach(self.transport)
 
     def _start_layer(self, make: MakeLayer) -> None:

@@ -70,7 +70,8 @@ class Limits:
 
 @attrs.define
 class Site:
-    """``tls`` makes the server side of STARTTLS, None where there is no certificate.
+    """``tls`` makes the server side of STARTTLS, None where there is no certificate; ``onion_tls`` does
+    so for the onion service, where that has one of its own.
 
     ``listen_to_bells`` takes in what other processes wrote up to now.  ``peer_key`` gives the
     fingerprint of a TLS transport's client key, None where it has none.  ``traced``: accounts whose
@@ -83,6 +84,7 @@ class Site:
     reactor: IReactorTime
     limits: Limits = Limits()
     tls: IOpenSSLServerConnectionCreator | None = None
+    onion_tls: IOpenSSLServerConnectionCreator | None = None
     plaintext_login: bool = False
     onion_plaintext_login: bool = False
     peer_key: Callable[[object], str | None] = lambda transport: None

@@ -6,8 +6,9 @@ said to the client before that line is there: a greeting would know no circuit.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from ipaddress import IPv6Address, IPv6Network
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import attrs
 from twisted.internet.interfaces import (IAddress, IDelayedCall, IHandshakeListener, IProtocol,
@@ -15,6 +16,8 @@ from twisted.internet.interfaces import (IAddress, IDelayedCall, IHandshakeListe
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from zope.interface import directlyProvides, implementer, providedBy
+
+_T = TypeVar("_T")
 
 #: Seconds that tor has for its PROXY line.
 PROXY_SECONDS: Final = 10.0
@@ -131,3 +134,26 @@ class OnionFactory(WrappingFactory[OnionConnection]):
     def buildProtocol(self, addr: IAddress | None) -> OnionConnection | None:  # type: ignore[override]
         wrapped = self.wrappedFactory.buildProtocol(OnionAddress("onion"))
         return OnionConnection(self, wrapped) if wrapped is not None else None
+
+
+@implementer(IProtocolFactory)
+@attrs.define
+class _Either:
+    """Two factories: of connections from the onion service, and of all others."""
+
+    usual: IProtocolFactory
+    onion: IProtocolFactory
+
+    def doStart(self) -> None: ...
+
+    def doStop(self) -> None: ...
+
+    def buildProtocol(self, addr: IAddress | None) -> IProtocol | None:
+        factory = self.onion if isinstance(addr, OnionAddress) else self.usual
+        return factory.buildProtocol(addr)  # type: ignore[arg-type]
+
+
+def by_origin(make: Callable[[_T], IProtocolFactory], usual: _T | None, onion: _T | None) -> IProtocolFactory:
+    """A factory that makes protocols with ``onion`` for connections from the onion service."""
+    assert usual is not None
+    return make(usual) if onion is None else _Either(make(usual), make(onion))

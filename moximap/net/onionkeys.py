@@ -5,6 +5,7 @@ Kept in tor's own form, so that an address may be brought from another program, 
 
 from __future__ import annotations
 
+import fcntl
 import os
 from base64 import b32decode, b32encode, b64encode
 from hashlib import sha3_256, sha512
@@ -106,11 +107,15 @@ def load(place: Place) -> OnionKey | None:
 def ensure(place: Place) -> OnionKey:
     """The key, made where there is none; BadOnion, OSError."""
     place.make()
-    key = load(place)
-    if key is None:
-        key = new_key()
-        # The public half first: the secret one is what says that there is a key.
-        write(place.service / PUBLIC, _PUBLIC_HEAD + key.public)
-        write(place.service / "hostname", key.address.encode() + b"\n")
-        write(place.service / SECRET, _SECRET_HEAD + key.secret)
+    with (place.root / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)                 # several processes may start together
+        return load(place) or _make(place)
+
+
+def _make(place: Place) -> OnionKey:
+    key = new_key()
+    # The public half first: the secret one is what says that there is a key.
+    write(place.service / PUBLIC, _PUBLIC_HEAD + key.public)
+    write(place.service / "hostname", key.address.encode() + b"\n")
+    write(place.service / SECRET, _SECRET_HEAD + key.secret)
     return key
