@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -18,6 +19,7 @@ from twisted.protocols.basic import LineOnlyReceiver
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from moximap.identity.brakes import networks
+from moximap.imap.proving import secure
 from moximap.net import onionclients, onionkeys, onionpublisher, oniontor
 from moximap.net.listeners import BadListen
 from moximap.net.onionconnection import OnionAddress, OnionFactory, circuit
@@ -263,6 +265,17 @@ class Limits(SynchronousTestCase):
     def test_circuits_are_networks_of_their_own_and_onion_alone_is_none(self) -> None:
         self.assertEqual(networks("onion/41"), [("onion/41", 1)])
         self.assertEqual(networks("onion"), [])
+
+
+    def test_passwords_without_tls_only_where_the_operator_says_so_for_onions_or_for_others(self) -> None:
+        for onion, site, allowed in ((True, (False, False), False), (True, (True, False), False),
+                                     (True, (False, True), True), (False, (False, True), False),
+                                     (False, (True, False), True)):
+            for tls in (False, True):
+                session: Any = SimpleNamespace(
+                    out=SimpleNamespace(tls=tls, peer=SimpleNamespace(onion=onion)),
+                    site=SimpleNamespace(plaintext_login=site[0], onion_plaintext_login=site[1]))
+                self.assertEqual(secure(session), tls or allowed, (onion, site, tls))
 
 
 class Sockets(SynchronousTestCase):
