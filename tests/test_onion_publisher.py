@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -20,11 +19,11 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from moximap.identity.brakes import networks
 from moximap.imap.proving import secure
-from moximap.net import onionclients, onionkeys, onionpublisher, oniontor
+from moximap.net import onionclients, onionkeys, onionlaunch, onionpublisher, oniontor
 from moximap.net.listeners import BadListen
 from moximap.net.onionconnection import OnionAddress, OnionFactory, circuit
 from moximap.net.onionlaunch import Launcher
-from moximap.net.onionlisten import OnionListen, bind, onion_ports, parse_all
+from moximap.net.onionlisten import bind, onion_ports, parse_all
 from moximap.net.onionplace import OnionSettings, Place
 from moximap.net.onionpublisher import Publisher
 from moximap.net.oniontor import Added
@@ -138,7 +137,8 @@ class Publishing(TestCase):
     async def test_a_tor_that_comes_late_goes_and_comes_back_gets_the_service_each_time(self) -> None:
         self.publisher()
         await self.until(lambda: self.lines("error"))
-        await deferLater(self.reactor(), 0.3)
+        from twisted.internet import reactor
+        await deferLater(reactor, 0.3)  # type: ignore[arg-type]
         self.assertEqual(len(self.lines("error")), 1)      # one line, not one for each try
         self.assertRegex(self.lines("error")[0], r"not reachable \(unix:.*\): no tor there")
         for times in (1, 2, 3):
@@ -146,10 +146,6 @@ class Publishing(TestCase):
             await self.published(times)
             await self.tor.stop()
         await self.until(lambda: any("gone away" in line for line in self.lines("error")))
-
-    def reactor(self) -> Any:
-        from twisted.internet import reactor
-        return reactor
 
     async def test_a_silent_tor_is_given_up_and_asked_again(self) -> None:
         self.patch(oniontor, "DEADLINE", 0.1)
@@ -293,12 +289,10 @@ class Sockets(SynchronousTestCase):
         self.assertIn("another server", str(self.assertRaises(BadListen, bind, self.path)))
 
     def test_without_the_program_there_is_one_line(self) -> None:
-        from moximap.net import onionlaunch
         logged: list[Any] = []
         self.patch(onionlaunch._log, "observer", logged.append)
-        ports = (OnionListen("imap", 143, Place(self.directory), True),)
-        launcher = Launcher(MemoryReactorClock(), ports[0].place, ports, OnionSettings("launch"),
-                            program=os.fspath(self.directory / "tor"))
+        place = Place(self.directory)
+        launcher = Launcher(MemoryReactorClock(), place, (), OnionSettings("launch"), str(place.data / "tor"))
         launcher.startService()
         self.assertEqual(len(logged), 1)
         self.assertIn("not installed", logged[0]["log_format"])
