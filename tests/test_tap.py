@@ -84,7 +84,7 @@ class OptionsCase(SynchronousTestCase):
         self.assertFalse(self.path.exists())
 
     def test_every_kind_of_listener_has_its_row(self) -> None:
-        self.assertEqual(set(tap.KINDS), {"imap", "imaps"})
+        self.assertEqual(set(tap.KINDS), {"imap", "imaps", "https"})
 
 
 class Client(LineReceiver):
