@@ -9,6 +9,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.crashing import Crashing
+from tests.crashing_workers import WorkerCrashing
 from tests.dialogue import HELLO, DialogueCase
 from tests.notes import Append, Copy, Expunge, Message, Move, Notes, Store, key_of, octets
 
@@ -26,6 +27,14 @@ class KillTests(SynchronousTestCase):
         self.assertEqual([], result.problems)
         self.assertEqual(ROUNDS, result.rounds)
         self.assertEqual({"APPEND", "COPY", "MOVE", "EXPUNGE", "STORE"}, set(result.acknowledged))
+
+
+    def test_a_killed_worker_loses_nothing_and_the_other_serves_on(self) -> None:
+        directory = Path(tempfile.mkdtemp(prefix="moximap-crashing-"))
+        self.addCleanup(shutil.rmtree, directory, ignore_errors=True)
+        result = WorkerCrashing(directory, SEED).run(2)
+        self.assertEqual([], result.problems)
+        self.assertEqual(2, result.rounds)
 
 
 class TornTests(DialogueCase):
