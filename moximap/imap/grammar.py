@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Sequence
 from datetime import date, datetime, timedelta, timezone
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from moximap.imap import mailboxname
 from moximap.imap.dialect import Dialect
@@ -275,6 +275,14 @@ class Cursor:
             self.pos = start
             raise Bad(f"unknown {what}: {word.decode()}")
         return word
+
+    def row(self, table: str, what: str) -> Any:
+        """The row of one of the dialect's tables that comes next, by its name; Bad where it has none."""
+        name = self.word(what)
+        row = self.dialect.tables[table].get(name)
+        if row is None:
+            raise Bad(f"unknown {what} {name.decode()}")
+        return row
 
     def nest(self) -> None:
         """Go one level deeper, at most MAX_NESTING; the caller counts ``depth`` down."""

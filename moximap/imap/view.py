@@ -124,7 +124,7 @@ class View:
             out += self.expunges(self, pending)
         held = pending if not may_expunge else []
         new = self._new(rows)
-        self._adopt(pending if may_expunge else [], new, held)
+        self._adopt(new, held)
         if new:
             out.append(b"* %d EXISTS\r\n" % len(self.uids))
         out += self._fetches(rows, before[-1] if before else 0, answer)
@@ -193,7 +193,7 @@ class View:
             self.uidnext = max(self.uidnext, new[-1] + 1)
         return new
 
-    def _adopt(self, removed: list[int], new: list[int], held: list[int]) -> None:
+    def _adopt(self, new: list[int], held: list[int]) -> None:
         """Make the UIDs those that the client knows after this; the image's own where they are equal."""
         if not held:
             self.uids = self.image.uids

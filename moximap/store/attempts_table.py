@@ -61,15 +61,8 @@ class AttemptsTable:
 
     @contextmanager
     def _write(self) -> Iterator[apsw.Connection]:
-        with self._lock, database.translated():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+        with self._lock, database.translated(), database.writing(self._connection) as connection:
+            yield connection
 
 
 def _add(connection: apsw.Connection, new: Attempts) -> int:

@@ -41,6 +41,19 @@ def one(execute: Execute, statement: str, bindings: Bindings = ()) -> Any:
 
 
 @contextmanager
+def writing(connection: apsw.Connection) -> Iterator[apsw.Connection]:
+    """A transaction that is committed, or rolled back where anything fails in it."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield connection
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
 def translated() -> Iterator[None]:
     """Turn failures of the database and the disk into those of moximap.store.errors."""
     try:

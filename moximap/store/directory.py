@@ -200,15 +200,8 @@ class Directory:
 
     @contextmanager
     def _write(self) -> Iterator[apsw.Connection]:
-        with self._lock, database.translated():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+        with self._lock, database.translated(), database.writing(self._connection) as connection:
+            yield connection
 
 
 def clean_name(name: str) -> str:

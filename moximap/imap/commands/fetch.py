@@ -14,7 +14,7 @@ import attrs
 from moximap.imap import encoding
 from moximap.imap.commands.store import mark_seen
 from moximap.imap.dialect import SELECTED, Extension, Reply, Spec
-from moximap.imap.errors import Bad, Bye, No
+from moximap.imap.errors import Bye, No
 from moximap.imap.fetching import (PIECE, Context, Field, FlagsField, IFetchItem, Plan, Rendered,
                                    Streamed, render, without_nul)
 from moximap.imap.grammar import Cursor
@@ -199,10 +199,7 @@ def parse_fetch(uid: bool) -> Callable[[Cursor], Fetch]:
 
 
 def _modifier(p: Cursor) -> IFetchModifier:
-    name = p.word("FETCH modifier")
-    row: Callable[[Cursor], IFetchModifier] | None = p.dialect.tables["fetch_modifiers"].get(name)
-    if row is None:
-        raise Bad(f"unknown FETCH modifier {name.decode()}")
+    row: Callable[[Cursor], IFetchModifier] = p.row("fetch_modifiers", "FETCH modifier")
     return row(p)
 
 
@@ -219,10 +216,7 @@ def parse_items(p: Cursor) -> tuple[IFetchItem, ...]:
 
 
 def parse_item(p: Cursor) -> IFetchItem:
-    name = p.word("FETCH item")
-    row: FetchRow | None = p.dialect.tables["fetch"].get(name)
-    if row is None:
-        raise Bad(f"unknown FETCH item {name.decode()}")
+    row: FetchRow = p.row("fetch", "FETCH item")
     return row(p)
 
 

@@ -86,10 +86,7 @@ def parse_options(p: Cursor) -> tuple[Option, ...]:
 
 
 def _option(p: Cursor) -> Option:
-    name = p.word("RETURN option")
-    row: Callable[[Cursor], Option] | None = p.dialect.tables["search_returns"].get(name)
-    if row is None:
-        raise Bad(f"unknown RETURN option {name.decode()}")
+    row: Callable[[Cursor], Option] = p.row("search_returns", "RETURN option")
     return row(p)
 
 

@@ -147,10 +147,7 @@ class KeyReader:
             return self._nested()
         if p.peek() and p.peek() in b"0123456789*$":
             return Numbers(MessageSet.parse(p, uid=False))
-        name = p.word("search key")
-        row: Callable[[KeyReader], IKey] | None = p.dialect.tables["search"].get(name)
-        if row is None:
-            raise Bad(f"unknown search key {name.decode()}")
+        row: Callable[[KeyReader], IKey] = p.row("search", "search key")
         return row(self)
 
     def _nested(self) -> IKey:

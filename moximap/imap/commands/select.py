@@ -10,7 +10,6 @@ import attrs
 
 from moximap.imap import encoding
 from moximap.imap.dialect import LOGGED_IN, SELECTED, Capability, Extension, Reply, Spec
-from moximap.imap.errors import Bad
 from moximap.imap.grammar import Cursor
 from moximap.imap.session import Session
 from moximap.imap.view import View, all_flags, flags_line
@@ -136,10 +135,7 @@ def parse_select(read_only: bool) -> Callable[[Cursor], Select]:
 
 
 def _parameter(p: Cursor) -> tuple[ISelectParameter, Any]:
-    name = p.word("SELECT parameter")
-    row = p.dialect.tables["select"].get(name)
-    if row is None:
-        raise Bad(f"unknown SELECT parameter {name.decode()}")
+    row = p.row("select", "SELECT parameter")
     return row, row.parse(p)
 
 

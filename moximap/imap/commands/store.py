@@ -92,10 +92,7 @@ def parse_store(uid: bool) -> Callable[[Cursor], Store]:
 
 
 def _modifier(p: Cursor) -> IStoreModifier:
-    name = p.word("STORE modifier")
-    row: Callable[[Cursor], IStoreModifier] | None = p.dialect.tables["store_modifiers"].get(name)
-    if row is None:
-        raise Bad(f"unknown STORE modifier {name.decode()}")
+    row: Callable[[Cursor], IStoreModifier] = p.row("store_modifiers", "STORE modifier")
     return row(p)
 
 
