@@ -122,7 +122,7 @@ def check(connect: Callable[[], apsw.Connection], home: Path) -> Iterator[str]:
             yield from _broken_keywords(connection)
             connection.execute("COMMIT")
             yield from _broken_contents(connection, home)
-        for path in orphans(home, connect):
+        for path in _left_over(connect, home):
             yield f"file {path.relative_to(home)} belongs to no message"
     except apsw.CorruptError as error:
         yield f"the database is damaged: {error}"
