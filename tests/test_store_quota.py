@@ -135,7 +135,7 @@ class QuotaTests(StoreCase, OnDisk):
         self.account.close()
         connection = apsw.Connection(str(self.home / "mail.db"))
         connection.execute("DROP TABLE quota; DROP TABLE annotation; DROP TABLE messageid; DROP INDEX content_thread;"
-                           " DROP TABLE origin")
+                           " DROP TABLE origin; DROP TABLE synced_message; DROP TABLE synced_mailbox")
         connection.execute("UPDATE content SET thread = NULL")
         connection.pragma("user_version", 1)
         connection.close()

@@ -26,6 +26,7 @@ from moximap.store.interfaces import Column, IAccount, ISpool, NewMessage
 from moximap.store.presence import Presence
 from moximap.store.readers import Readers
 from moximap.store.restoring import Restorer
+from moximap.store.syncing import Bringer
 from moximap.store.transaction import Counters, Transaction
 from moximap.store.writer import Writer
 from moximap.searchtree import SearchTree
@@ -216,6 +217,10 @@ class Account:
     def restorer(self, progress: Progress) -> Restorer:
         """What adds messages of a backup to this account."""
         return Restorer(self._readers, self._writer, self._files, progress)
+
+    def bringer(self, source: str) -> Bringer:
+        """What adds mail of another server, named user@host, and keeps record of it."""
+        return Bringer(self._readers, self._writer, self._files, self.flags, source)
 
     def redigest(self, limit: int) -> int:
         return digesting.redigest(self._readers, self._writer, self._files, limit)

@@ -145,6 +145,14 @@ def _parent(transaction: Transaction, name: str) -> int | None:
     return transaction.need(above).id if above else None
 
 
+def give_uses(transaction: Transaction, mailbox: Mailbox, uses: Sequence[str]) -> None:
+    """Give a mailbox special uses beside those that it has; others lose them."""
+    _take_uses(transaction, uses)
+    together = dict.fromkeys([*mailbox.uses, *uses])
+    transaction.execute("UPDATE mailbox SET uses = ?, modseq = ? WHERE id = ?",
+                        (" ".join(together), transaction.modseq, mailbox.id))
+
+
 def _take_uses(transaction: Transaction, uses: Sequence[str]) -> None:
     """Take special uses from the mailboxes that have them."""
     if not uses:

@@ -131,9 +131,15 @@ class Transaction:
         return load_mailbox(row)
 
     def new_uids(self, mailbox: Mailbox, count: int) -> range:
-        if mailbox.uidnext + count > MAX_UID:
+        """The next UIDs, above those that another server gives to messages that come from there."""
+        reserved, = one(self.execute, "SELECT max(reserved) FROM synced_mailbox WHERE mailbox = ? AND kept",
+                        (mailbox.id,))
+        first = max(mailbox.uidnext, reserved or 0)
+        if first + count > MAX_UID:
             raise Cannot("the mailbox has given out all UIDs")
-        return range(mailbox.uidnext, mailbox.uidnext + count)
+        if first > mailbox.uidnext:
+            self.execute("UPDATE mailbox SET uidnext = ? WHERE id = ?", (first, mailbox.id))
+        return range(first, first + count)
 
     def touch(self, mailbox: int, tally: Tally, new: int = 0) -> None:
         """Move a mailbox's counters, give out ``new`` UIDs, and stamp it."""
