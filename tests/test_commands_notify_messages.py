@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from unittest import mock
 
-from moximap.imap.commands import notify_policy
+from moximap.imap.commands import notify_fetch, notify_policy
 from moximap.store.errors import Unavailable
 from moximap.values import NumSet
 from tests.test_commands_notify import NotifyCase
@@ -45,14 +45,14 @@ class NewMessageTests(NotifyCase):
 
     def test_61_one_that_cannot_be_read_is_told_by_its_uid(self) -> None:
         self.notify("SET (SELECTED (MessageNew (PREVIEW) MessageExpunge))")
-        real = notify_policy.render
+        real = notify_fetch.render
 
         def broken(account: object, mailbox: int, uids: NumSet, *rest: object) -> object:
             if 3 in uids:
                 raise Unavailable("a file is broken")
             return real(account, mailbox, uids, *rest)      # type: ignore[arg-type]
 
-        with mock.patch.object(notify_policy, "render", broken):
+        with mock.patch.object(notify_fetch, "render", broken):
             for _ in range(3):
                 self.deliver()
             self.dialogue("""
@@ -62,6 +62,67 @@ class NewMessageTests(NotifyCase):
                 S: * 3 FETCH (UID 3)
                 S: * 4 FETCH (UID 4 PREVIEW {*})
             """)
+
+    def test_with_qresync_one_response_has_all_that_is_to_be_told_of_it(self) -> None:
+        """RFC 7162 3.2.4 wants flags and MODSEQ of new messages told; RFC 5465 the items."""
+        self.dialogue("""
+            C: a ENABLE QRESYNC
+            S: {*}
+            S: * ENABLED QRESYNC
+            S: a OK ENABLE completed
+        """)
+        self.notify("SET (SELECTED (MessageNew (PREVIEW) MessageExpunge))")
+        self.deliver()
+        self.dialogue("""
+            S: * 2 EXISTS
+            S: * 2 FETCH (UID 2 FLAGS () MODSEQ ({m}) PREVIEW {*})
+            C: a APPEND INBOX {1+}
+            C: x
+            S: * 3 EXISTS
+            S: * 3 FETCH (UID 3 FLAGS () MODSEQ ({n}))
+            S: a OK [APPENDUID {*}
+        """)
+
+    def test_with_qresync_one_that_cannot_be_read_is_told_by_its_flags(self) -> None:
+        self.dialogue("""
+            C: a ENABLE QRESYNC
+            S: {*}
+            S: * ENABLED QRESYNC
+            S: a OK ENABLE completed
+        """)
+        self.notify("SET (SELECTED (MessageNew (PREVIEW) MessageExpunge))")
+        with mock.patch.object(notify_fetch, "render", side_effect=Unavailable("a file is broken")):
+            self.deliver()
+            self.dialogue("""
+                S: * 2 EXISTS
+                S: * NO [UNAVAILABLE] {*}
+                S: * 2 FETCH (UID 2 FLAGS () MODSEQ ({m}))
+            """)
+
+    def test_with_condstore_every_response_has_the_modseq(self) -> None:
+        """RFC 7162 3.1: in all FETCH responses that nobody asked for."""
+        self.dialogue("""
+            C: a ENABLE CONDSTORE
+            S: {*}
+            S: * ENABLED CONDSTORE
+            S: a OK ENABLE completed
+        """)
+        self.notify("SET (SELECTED (MessageNew (FLAGS) MessageExpunge))")
+        self.deliver()
+        self.dialogue("""
+            S: * 2 EXISTS
+            S: * 2 FETCH (UID 2 MODSEQ ({m}) FLAGS ())
+        """)
+
+    def test_asking_for_modseq_enables_condstore_at_once(self) -> None:
+        self.dialogue("""
+            C: a NOTIFY SET (SELECTED (MessageNew (MODSEQ) MessageExpunge FlagChange))
+            S: * OK [HIGHESTMODSEQ {m}] CONDSTORE is enabled
+            S: a OK NOTIFY completed
+            C: b STORE 1 +FLAGS (\\Seen)
+            S: * 1 FETCH (UID 1 FLAGS (\\Seen) MODSEQ ({n}))
+            S: b OK STORE completed
+        """)
 
     def test_a_large_one_is_sent_as_it_is_read(self) -> None:
         body = b"Subject: x\r\n\r\n" + b"0123456789abcde\r\n" * 60000

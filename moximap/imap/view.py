@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from typing import Protocol
 
 import attrs
@@ -49,8 +49,8 @@ def expunge_lines(view: View, uids: list[int]) -> list[bytes]:
 
 class View:
     """``flags`` renders a flag code.  ``modseq``: MODSEQ is told (CONDSTORE); ``all_new``: so are the
-    flags of new messages (QRESYNC).  ``flag_changes``: flags of other messages are told; ``withheld``:
-    the least modseq of those that were not, or 0."""
+    flags of new messages (QRESYNC), but of those ``told_elsewhere``.  ``flag_changes``: flags of other
+    messages are told; ``withheld``: the least modseq of those that were not, or 0."""
 
     def __init__(self, mailbox: Mailbox, image: Image, read_only: bool,
                  flags: Callable[[int], bytes]) -> None:
@@ -63,6 +63,7 @@ class View:
         self.uidnext = max(mailbox.uidnext, self.last + 1)
         self.modseq = False
         self.all_new = False
+        self.told_elsewhere: Container[int] = ()
         self.flag_changes = True
         self.withheld = 0
         self.numbering: INumbering = SequenceNumbers()
@@ -202,7 +203,8 @@ class View:
 
     def _fetches(self, rows: dict[int, tuple[int, int]], last: int,
                  answer: StoreAnswer | None) -> list[bytes]:
-        order = sorted((m, uid, f) for uid, (m, f) in rows.items() if uid <= last or self.all_new)
+        order = sorted((m, uid, f) for uid, (m, f) in rows.items()
+                       if uid <= last or self.all_new and uid not in self.told_elsewhere)
         if answer is None:
             return [self.fetch(uid, f, m) for m, uid, f in order]
         return self._answered(order, answer)

@@ -24,6 +24,9 @@ class Notify:
         if self.wishes.groups and session.view is not None:
             session.view.flag_changes = True
             await Usual(session).tell_selected(True, None)
+        for item in self.wishes.selected.items:
+            if item.enables:
+                session.enable(item.enables)
         policy = Notifying(session, self.wishes)
         await policy.begin(self.status)
         session.policy.end()

@@ -6,23 +6,21 @@ wrote since.  Whoever does not read is told the difference later, as one.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from moximap.imap import encoding
-from moximap.imap.commands import fetch, metadata
+from moximap.imap.commands import metadata
 from moximap.imap.commands.listing import send
-from moximap.imap.commands.notify_groups import FLAGS, METADATA, SERVER, Group, Wishes
+from moximap.imap.commands.notify_fetch import tell_new
+from moximap.imap.commands.notify_groups import FLAGS, METADATA, SERVER, Wishes
 from moximap.imap.commands.notify_mailboxes import News, overview
-from moximap.imap.errors import Bye, refusal
-from moximap.imap.fetching import Rendered, render
+from moximap.imap.errors import Bye
 from moximap.imap.policy import Usual
 from moximap.imap.session import Gone
 from moximap.imap.view import StoreAnswer, View
-from moximap.store.errors import StoreError
 from moximap.values import Changes, Listing, NumSet, Written
 
 if TYPE_CHECKING:
@@ -201,48 +199,13 @@ class Notifying(Usual):
         if wanted.events and answered is None and _too_many(view, changes, may_expunge or not wanted.delayed):
             self._overflow("there were too many changes")
             return
+        came = {uid for c in changes for uid in c.uids if uid > last} if wanted.items else set()
+        view.told_elsewhere = {uid for uid in came if (view.mailbox.id, uid) not in self._made}
         await super().show(view, changes, may_expunge, answered)
-        new = NumSet(((last + 1, view.last),)).within(view.uids) if view.last > last else ()
-        theirs = [uid for uid in new if (view.mailbox.id, uid) not in self._made]
         self._made.clear()
-        if theirs and wanted.items:
-            await self._fetch(view, wanted, NumSet.of(theirs))
-
-    async def _fetch(self, view: View, wanted: Group, uids: NumSet) -> None:
-        """FETCH responses for new messages; where one cannot be read that is said of it, and its UID."""
-        session = self.session
-        for enables in {item.enables for item in wanted.items if item.enables}:
-            session.enable(enables)
-        plan = fetch.plan(session, wanted.items)
-        number, item, singly = partial(view.numbering.number, view), 0, len(uids) == 1
-        while uids:
-            some = NumSet.of([next(iter(uids))]) if singly else uids
-            try:
-                piece: Rendered = await session.call(render, session.account, view.mailbox.id, some, plan,
-                                                     number, False, item)
-            except StoreError as error:
-                if item:
-                    raise fetch.broken_off(error) from None
-                if not singly:
-                    singly = True                  # one of them cannot be read: which?
-                    continue
-                self._unreadable(view, some, error)
-                uids = uids.after(some.ranges[0][0])
-                continue
-            await fetch.send(session, piece)
-            view.shown(piece.highest)
-            item = piece.item
-            last = some.ranges[-1][1] if piece.last is None else piece.last
-            uids = uids.after(last - bool(item))
-
-    def _unreadable(self, view: View, uids: NumSet, error: StoreError) -> None:
-        """CONTRACT 61."""
-        session, answer = self.session, refusal(error)
-        code = b"" if answer.code is None else b"[%b] " % answer.code
-        session.write(b"* NO %b%b\r\n" % (code, encoding.text(answer.text)))
-        plan = fetch.plan(session, (fetch.UID,))
-        for uid in uids:
-            session.write(plan.line(view.numbering.number(view, uid), (uid,)))  # type: ignore[arg-type]
+        theirs = [uid for uid in sorted(view.told_elsewhere) if view.has(uid)]
+        if theirs:
+            await tell_new(self.session, view, wanted.items, NumSet.of(theirs))
 
     # the others
 
