@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from tests.model_account import Box, Flags, changed
 from tests.model_cache import Cache
-from tests.model_command import Command, Entry, Opening
+from tests.model_command import Command, Entry, Notified, Opening
 from tests.model_wire import Response, found_by, numbers
 
 #: Commands during which no expunge may be told (client 14: their UID forms too).
@@ -22,7 +22,8 @@ class Listener:
     """One connection.  ``caches``: by mailbox name.
 
     ``find`` gives the truth about a UIDVALIDITY; ``arrived`` the UIDs that the account's model expects
-    for messages that are new in a box after a UID, None where it makes no prediction.
+    for messages that are new in a box after a UID, None where it makes no prediction.  ``notified``: it
+    hears of changes between commands.  ``counts``: what STATUS told since somebody looked.
     """
 
     def __init__(self, caches: dict[str, Cache], find: Callable[[int], Box | None],
@@ -40,6 +41,9 @@ class Listener:
         self.opening = Opening()
         self.failed: set[int] = set()
         self.resumed = False
+        self.notified: Notified | None = None
+        self.counts: dict[str, dict[str, int]] = {}
+        self._leaving = False
         self._told: set[int] = set()
         self._highest_uid = 0
 
@@ -48,40 +52,63 @@ class Listener:
         return not self.enabled.isdisjoint(("CONDSTORE", "QRESYNC"))
 
     @property
+    def vanishes(self) -> bool:
+        return "QRESYNC" in self.enabled
+
+    @property
+    def may_expunge(self) -> bool:
+        """Expunges may be told now; who asked to hear of them at once must expect them at any time."""
+        at_once = self.notified is not None and not self.notified.delayed
+        return at_once or self.kind not in (*QUIET, "unasked")
+
+    #: It uses sequence numbers.
+    numbers = True
+
+    @property
     def selected(self) -> Box:
         assert self.box is not None
         return self.box
+
+    @property
+    def kind(self) -> str:
+        return "unasked" if self.command is None else self.command.kind
 
     def say(self, command: Command) -> None:
         """The client sends a command."""
         self.command = command
         self.failed, self._told = set(), set()
         if command.kind in ("select", "leave"):
+            self._leaving = self.box is not None and self.notified is not None
             self.box = self.cache = None
             self.entries, self.opening, self.resumed = [], Opening(), False
 
     def hear(self, response: Response) -> None:
         """The client reads a response."""
-        assert self.command is not None, f"nothing was asked: {response}"
+        assert self.command is not None or self.notified is not None and not response.tagged, (
+            f"nothing was asked: {response}")
         assert response.word != "BYE" and response.code != "SERVERBUG", str(response)
+        if self._leaving and (response.tagged or response.code == "CLOSED"):
+            self._leaving = False
+        elif self._leaving:
+            return                       # told between commands, and the client has gone on already
         handler = getattr(self, f"_{response.word.lower()}", None)
         if response.tagged:
             self._answered(response)
         elif response.tag == "+":
-            self.idling = self.command.kind == "idle"
+            self.idling = self.kind == "idle"
         elif handler is not None:
             handler(response)
 
     # untagged responses
 
     def _ok(self, response: Response) -> None:
-        assert self.command is not None
-        if self.command.kind == "select":
-            if response.code in ("UIDVALIDITY", "HIGHESTMODSEQ"):
+        if self.kind == "select":
+            if response.code in ("UIDVALIDITY", "UIDNEXT", "HIGHESTMODSEQ"):
                 name = response.code.lower().replace("modseq", "")
                 setattr(self.opening, name, int(response.argument))
         elif response.code == "HIGHESTMODSEQ" and self.cache is not None:
-            self.cache.highest(int(response.argument), self._known() if self.command.silent is None else None)
+            sure = self.command is None or self.command.silent is None
+            self.cache.highest(int(response.argument), self._known() if sure else None)
 
     def _known(self) -> dict[int, Flags] | None:
         """The whole list, if nothing in it is unknown."""
@@ -93,42 +120,40 @@ class Listener:
         self.enabled.update(response.argument.upper().split())
 
     def _exists(self, response: Response) -> None:
-        assert self.command is not None
-        if self.command.kind == "select":
+        if self.kind == "select":
             self.opening.exists = response.number
             return
         grown = response.number - len(self.entries)
         assert self.box is not None and grown >= 0, f"{response} after {len(self.entries)}"
-        self._grow(grown)
+        self._grow(grown, "QRESYNC" in self.enabled)
 
-    def _grow(self, count: int) -> None:
+    def _grow(self, count: int, promised: bool = False) -> None:
         new = self.arrived(self.selected, self._highest_uid)
         assert new is None or count <= len(new), f"{count} more messages, there are {new}"
-        promised = "QRESYNC" in self.enabled and self.command is not None and self.command.kind != "select"
         for place in range(count):
             self.entries.append(Entry(true=None if new is None else new[place], promised=promised))
             if new is not None:
                 self._highest_uid = new[place]
 
     def _expunge(self, response: Response) -> None:
-        assert "QRESYNC" not in self.enabled, "EXPUNGE, where VANISHED was promised"
+        assert not self.vanishes, "EXPUNGE, where VANISHED was promised"
         assert 1 <= response.number <= len(self.entries), f"{response} of {len(self.entries)}"
         self._remove(response.number - 1)
 
     def _vanished(self, response: Response) -> None:
         early = response.argument.startswith("(EARLIER) ")
         uids = numbers(response.argument.removeprefix("(EARLIER) "))
-        assert self.command is not None and "QRESYNC" in self.enabled, f"VANISHED is unknown here: {response}"
-        if self.command.kind == "select":
+        assert self.vanishes, f"VANISHED is unknown here: {response}"
+        if self.kind == "select":
             assert early, f"a message that was not there yet went: {response}"
             self.opening.vanished += uids
-            if self.command.resync is not None:
+            if self.command is not None and self.command.resync is not None:
                 self.command.resync[0].earlier(uids, self.find(self.opening.uidvalidity))
             return
         for uid in uids:
             place = self._place(uid)
             if early:
-                assert self.command.kind == "fetch", f"nobody asked: {response}"
+                assert self.kind == "fetch", f"nobody asked: {response}"
                 entry = Entry() if place is None else self.entries[place]
                 assert uid not in (entry.uid, entry.true), f"{uid} is in the list: {response}"
                 self._must_be_gone(uid)
@@ -148,7 +173,7 @@ class Listener:
         return None
 
     def _remove(self, place: int, uid: int | None = None) -> None:
-        assert self.command is not None and self.command.kind not in QUIET, "an expunge inside FETCH, STORE or SEARCH"
+        assert self.may_expunge, f"an expunge inside {self.kind}"
         entry = self.entries.pop(place)
         if self.cache is not None and (uid or entry.uid):
             self.cache.gone(uid or entry.uid or 0)
@@ -160,25 +185,35 @@ class Listener:
 
     def _fetch(self, response: Response) -> None:
         fetched = response.fetched
-        assert self.command is not None and fetched is not None
-        assert fetched.uid is not None, f"no UID: {response}"
-        if self.command.kind == "select":
+        assert fetched is not None and fetched.uid is not None, f"no UID: {response}"
+        if self.kind == "select":
             self.opening.fetched.append((response.number, fetched.uid))
-            assert self.command.resync is not None, f"FETCH in a SELECT: {response}"
+            assert self.command is not None and self.command.resync is not None, f"FETCH in a SELECT: {response}"
             self.command.resync[0].fetched(fetched)
             return
-        assert 1 <= response.number <= len(self.entries), f"{response} of {len(self.entries)}"
-        entry = self.entries[response.number - 1]
-        if self.condstore and self.command.kind != "fetch":
+        place = self.place_of(response.number, fetched.uid)
+        entry = self.entries[place]
+        if self.condstore and self.kind != "fetch":
             assert fetched.modseq is not None, f"no MODSEQ: {response}"
-        self._identify(response.number - 1, fetched.uid)
+        self._identify(place, fetched.uid)
         if fetched.flags is not None:
             entry.flags = fetched.flags
             self._told.add(fetched.uid)
+        elif self.command is not None and self.command.silent is not None:
+            self.command.silent[0].append(entry)         # a MODSEQ alone: it was changed as asked
+            self._told.discard(fetched.uid)
         if fetched.token is not None:
             assert self.selected.tokens[fetched.uid] == fetched.token, f"another message: {response}"
         if self.cache is not None:
             self.cache.fetched(fetched)
+
+    def arranged(self, live: list[int]) -> list[Entry]:
+        return self.entries
+
+    def place_of(self, number: int, uid: int) -> int:
+        """Where the message of a response is."""
+        assert 1 <= number <= len(self.entries), f"message {number} of {len(self.entries)}"
+        return number - 1
 
     def _identify(self, place: int, uid: int) -> None:
         entry = self.entries[place]
@@ -199,6 +234,11 @@ class Listener:
 
     _esearch = _search
 
+    def _status(self, response: Response) -> None:
+        name, _, items = response.argument.partition(" (")
+        words = items.rstrip(")").split()
+        self.counts[name] = dict(zip(words[::2], map(int, words[1::2]), strict=True))
+
     # tagged lines
 
     def _answered(self, response: Response) -> None:
@@ -209,6 +249,8 @@ class Listener:
             self.cache.highest(int(response.argument), None)
         if response.word == "OK" and command.modseqs:
             self.enabled.add("CONDSTORE")
+        if response.word == "OK" and command.notified is not None:
+            self.notified = command.notified
         if response.word == "OK" and command.kind == "select":
             self._select(command)
         if response.code == "MODIFIED":
@@ -253,5 +295,6 @@ class Listener:
                 self._identify(place, uid)
                 self.entries[place].flags = self.cache.flags[uid]
         for number, uid in opening.fetched:
-            self._identify(number - 1, uid)
-            self.entries[number - 1].flags = self.cache.flags[uid]
+            place = self.place_of(number, uid)
+            self._identify(place, uid)
+            self.entries[place].flags = self.cache.flags[uid]

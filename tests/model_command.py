@@ -26,6 +26,15 @@ class Entry:
     promised: bool = False
 
 
+@attrs.frozen
+class Notified:
+    """What NOTIFY has asked for: ``flags``: changes of them too; ``everywhere``: other mailboxes too."""
+
+    delayed: bool
+    flags: bool
+    everywhere: bool
+
+
 @attrs.define
 class Command:
     """What a client says.  ``kind``: fetch, store, search, select, idle, leave or other.
@@ -34,7 +43,7 @@ class Command:
     at all its responses; both only where commands come one after the other.  ``silent``: flags that
     the client takes for changed at the OK.  ``resync``: the cache that a SELECT brings up to date,
     and the UIDs that it asks for (None: all).  ``resumes``: a client without QRESYNC brings its cache
-    up to date, with what was "changed" and then with what is "listed".
+    up to date, with what was "changed" and then with what is "listed".  ``notified``: holds from the OK on.
     """
 
     text: str
@@ -48,6 +57,7 @@ class Command:
     resync: tuple[Cache, set[int] | None] | None = None
     modseqs: bool = False
     resumes: str = ""
+    notified: Notified | None = None
 
 
 @attrs.define
@@ -56,6 +66,7 @@ class Opening:
 
     exists: int = 0
     uidvalidity: int = 0
+    uidnext: int = 1
     highest: int = 0
     fetched: list[tuple[int, int]] = attrs.field(factory=list)
     vanished: list[int] = attrs.field(factory=list)

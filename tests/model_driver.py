@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from unittest import mock
 
+from moximap.imap.commands.notify_policy import PAUSE
 from tests.model_command import Command
 from tests.model_moves import Moves
+from tests.model_ways import PLAIN, Ways
 from tests.model_world import Member, World
 
 #: verb, client, and a seed for whatever the verb leaves open.
@@ -41,6 +43,16 @@ class Run:
     def __init__(self, world: World) -> None:
         self.world = world
 
+    def beginnings(self, member: Member, rng: random.Random, chance: float) -> list[Command]:
+        """What a client says before anything else, each time that it connects."""
+        moves, names = Moves(self.world, member, rng), []
+        if not moves.listener.numbers:
+            names.append("UIDONLY")
+        if rng.random() < chance:
+            names.append(rng.choice(("QRESYNC", "QRESYNC", "CONDSTORE")))
+        enable = [Command("ENABLE " + " ".join(names))] if names else []
+        return [*enable, *([moves.notify()] if self.world.ways.notify and rng.random() < 0.7 else [])]
+
     def step(self, verb: str, number: int, seed: int) -> None:
         raise NotImplementedError
 
@@ -54,16 +66,17 @@ class Run:
 class Orderly(Run):
     """One command after the other, each answered at once: everything can be predicted."""
 
-    def __init__(self) -> None:
-        super().__init__(World(predicts=True))
+    def __init__(self, ways: Ways = PLAIN) -> None:
+        super().__init__(World(predicts=True, ways=ways))
 
     def step(self, verb: str, number: int, seed: int) -> None:
         rng = random.Random(seed)
         member = self.world.members[number]
         if member.client is None:
             self.world.connect(member, rng)
-            if rng.random() < 0.6:
-                self._say(member, Command("ENABLE " + rng.choice(("QRESYNC", "QRESYNC", "CONDSTORE"))), rng)
+            for command in self.beginnings(member, rng, 0.6):
+                if member.client is not None:
+                    self._say(member, command, rng)
         elif verb == "lose":
             self.world.note(member, "goes away")
             self.world.lose(member)
@@ -72,6 +85,7 @@ class Orderly(Run):
             for seconds in rng.choice(((1,), (25,), (25, 25))):
                 self.turn(rng)
                 self.world.clock.advance(seconds)
+                self.listen(rng)
         else:
             self._command(verb, member, rng)
         if rng.random() < 0.6:
@@ -104,9 +118,11 @@ class Orderly(Run):
         if running.literal is not None:
             text += running.literal + b"\r\n"
         world.note(member, "DONE" if command is None else command.text)
+        before = world.counts()
         status = running.effect()
         member.client.send(text)
         world.observe()
+        world.owe(member, before)
         if command is not None:
             listener.say(command)
         heard = world.read(member, rng, CUT)
@@ -126,12 +142,25 @@ class Orderly(Run):
             process.doorbell.doRead()
         for _ in range(2):
             self.world.clock.advance(0)
+        self.listen(rng)
+        if self.world.ways.notify:
+            self.world.clock.advance(PAUSE)
+            self.listen(rng)
+        for member in self.world.members:
+            if member.listener is not None and (member.listener.idling or member.notified):
+                notified = member.listener.notified
+                self.world.quiet(member, exact=notified is None or not notified.delayed)
+                owed = member.owed - {self.world.name_of(member.listener.box)}
+                assert not owed, f"nothing was told of {owed}"
+        self.world.established = set(self.world.account.boxes.values())
+
+    def listen(self, rng: random.Random) -> None:
+        """Who idles or has NOTIFY reads; the others have nothing to read."""
         for member in self.world.members:
             if member.client is None or member.listener is None:
                 continue
-            if member.listener.idling:
+            if member.listener.idling or member.notified:
                 self.world.read(member, rng, CUT)
-                self.world.quiet(member)
             else:
                 assert member.client.received() == b"", "told between commands"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.model_command import Command, Entry
+from tests.model_command import Command, Entry, Notified
 from tests.model_picking import Picker
 from tests.model_wire import Response, found_by, numbers, ranges
 from tests.model_world import NAMES
@@ -41,7 +41,7 @@ class Moves(Picker):
             low, high = sorted(self.rng.choices(uids, k=2))
             wanted = set(range(low, high + 1))
             parts.append(f"{low}:{high}")
-        if uids and cache.whole and self.rng.random() < 0.4:
+        if uids and cache.whole and self.listener.numbers and self.rng.random() < 0.4:
             sample = sorted(self.rng.sample(range(len(uids)), self.rng.randint(1, len(uids))))
             parts.append(f"({ranges([i + 1 for i in sample])} {ranges([uids[i] for i in sample])})")
         command.text += f" (QRESYNC ({' '.join(parts)}))"
@@ -77,7 +77,7 @@ class Moves(Picker):
                            resumes="changed")
         if self.rng.random() < 0.7:
             return Command("UID FETCH 1:* (FLAGS MODSEQ)", "fetch", modseqs=True)
-        return Command("FETCH 1:* FLAGS", "fetch")
+        return Command("FETCH 1:* FLAGS" if self.numbers else "UID FETCH 1:* FLAGS", "fetch")
 
     def fetch(self) -> Command | None:
         picked = self.pick()
@@ -140,7 +140,7 @@ class Moves(Picker):
             f"MODSEQ {since}": lambda uid: box.messages[uid].modseq >= since,
             "SUBJECT 7": lambda uid: "7" in box.tokens[uid]}
         key = self.rng.choice(list(tests))
-        prefix = self.rng.choice(("", "UID "))
+        prefix = self.rng.choice(("", "UID ")) if self.numbers else "UID "
         command = Command(f"{prefix}SEARCH {key}", "search", modseqs="MODSEQ" in key)
 
         def verify(responses: list[Response]) -> None:
@@ -164,7 +164,8 @@ class Moves(Picker):
         if picked is None:
             return None
         how, flags = self.rng.choice("++-="), self.flags()
-        silent, limit = self.rng.random() < 0.4, self.modseq() if self.rng.random() < 0.25 else None
+        silent = self.rng.random() < 0.4 and self.sure
+        limit = self.modseq() if self.rng.random() < 0.25 else None
         condition = "" if limit is None else f"(UNCHANGEDSINCE {limit}) "
         sign = "" if how == "=" else how
         text = (f"{picked.prefix}STORE {picked.text} {condition}{sign}FLAGS{'.SILENT' * silent}"
@@ -219,7 +220,7 @@ class Moves(Picker):
             if name not in self.account.boxes or box.removed or (move and read_only):
                 return "NO"
             made.update(self.account.copy(box, picked.uids(), name, move))
-            return "OK"
+            return "OK" if made or picked.prefix else "NO"
 
         def verify(responses: list[Response]) -> None:
             told = next((r.argument.split() for r in responses if r.code == "COPYUID"), None)
@@ -252,8 +253,21 @@ class Moves(Picker):
     def noop(self) -> Command:
         return Command(self.rng.choice(("NOOP", "NOOP", "CHECK")) if self.listener.box is not None else "NOOP")
 
-    def idle(self) -> Command:
+    def idle(self) -> Command | None:
+        """Who has NOTIFY is silent in place of it."""
+        if self.world.ways.notify:
+            return self.notify() if self.listener.notified is None else None
         return Command("IDLE", "idle")
 
+    def notify(self) -> Command:
+        """NOTIFY SET, with the selected mailbox in it."""
+        delayed, flags, others = (self.rng.random() < chance for chance in (0.35, 0.8, 0.4))
+        items = self.rng.choice(("", "", " (FLAGS)", " (UID FLAGS MODSEQ)", " (BODY.PEEK[HEADER] FLAGS)"))
+        group = (f"(SELECTED{'-DELAYED' * delayed} (MessageNew{items} MessageExpunge{' FlagChange' * flags}))"
+                 f"{' (PERSONAL (MessageNew MessageExpunge MailboxName))' * others}")
+        return Command(f"NOTIFY SET {group}", modseqs="MODSEQ" in items, notified=Notified(delayed, flags, others))
+
     def enable(self) -> Command:
+        if self.world.ways.notify and self.rng.random() < 0.3:
+            return self.notify()
         return Command("ENABLE " + self.rng.choice(("CONDSTORE", "QRESYNC", "QRESYNC", "IMAP4rev2")))

@@ -40,6 +40,17 @@ class Picker:
         self.rng = rng
 
     @property
+    def numbers(self) -> bool:
+        """Sequence numbers may be used: who hears of expunges at once, while others act, cannot."""
+        notified = self.listener.notified
+        return self.listener.numbers and (self.world.predicts or notified is None or notified.delayed)
+
+    @property
+    def sure(self) -> bool:
+        """Which messages a command changes silently is clear: none can come meanwhile, or each is told of."""
+        return self.world.predicts or self.listener.notified is None or self.listener.condstore
+
+    @property
     def box(self) -> Box:
         return self.listener.selected
 
@@ -56,7 +67,7 @@ class Picker:
     def pick(self) -> Picked | None:
         """Some messages by number, or by UID, among which may be some that are not there."""
         entries = self.listener.entries
-        if self.rng.random() < 0.45:
+        if self.rng.random() < 0.45 and self.numbers:
             if not entries:
                 return None
             chosen = sorted(self.rng.sample(range(len(entries)), self.rng.randint(1, min(3, len(entries)))))

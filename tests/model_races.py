@@ -13,10 +13,11 @@ import attrs
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from moximap.imap.commands.notify_policy import PAUSE
 from moximap.store.threads import DirectPool
-from tests.model_command import Command
 from tests.model_driver import ANYWHERE, Run
 from tests.model_moves import Moves
+from tests.model_ways import PLAIN, Ways
 from tests.model_wire import Response, numbers
 from tests.model_world import Member, World
 
@@ -83,8 +84,8 @@ class Jobs(DirectPool):
 class Racing(Run):
     """Commands of all clients at once."""
 
-    def __init__(self) -> None:
-        super().__init__(World(predicts=False, pools=lambda: Jobs(quickly=3)))
+    def __init__(self, ways: Ways = PLAIN) -> None:
+        super().__init__(World(predicts=False, pools=lambda: Jobs(quickly=3), ways=ways))
         self.answered: dict[int, int] = {}
         self.haste = 0.6
 
@@ -117,8 +118,8 @@ class Racing(Run):
             pool.held = False
         self.world.connect(member, rng)
         assert member.client is not None and member.listener is not None
-        if rng.random() < 0.8:
-            command = Command("ENABLE " + rng.choice(("QRESYNC", "QRESYNC", "CONDSTORE")))
+        for command in self.beginnings(member, rng, 0.8):
+            self.world.note(member, command.text)
             member.listener.say(command)
             member.client.send(b"e %b\r\n" % command.text.encode())
             self.world.read(member, rng, 0)
@@ -196,7 +197,7 @@ class Racing(Run):
                 for process in self.world.processes:
                     process.doorbell.doRead()
                 self.world.clock.advance(0)
-                self.world.clock.advance(0)
+                self.world.clock.advance(PAUSE)
                 busy = any(pool.waiting or pool.done for pool in self.pools)
             self.read(rng, 0)
         self.world.settled()

@@ -11,7 +11,7 @@ import re
 import attrs
 
 _LITERAL = re.compile(rb"\{(\d+)\}$")
-_NUMBERED = re.compile(rb"\* (\d+) (EXISTS|RECENT|EXPUNGE|FETCH)(?: (.*))?", re.DOTALL)
+_NUMBERED = re.compile(rb"\* (\d+) (EXISTS|RECENT|EXPUNGE|FETCH|UIDFETCH)(?: (.*))?", re.DOTALL)
 _STATUS = re.compile(rb"(\S+) (OK|NO|BAD|BYE)(?: \[([^] ]+)(?: ([^]]*))?\])?(?: .*)?")
 _UID = re.compile(rb"\bUID (\d+)")
 _FLAGS = re.compile(rb"\bFLAGS \(([^)]*)\)")
@@ -76,7 +76,10 @@ def parse(line: bytes) -> Response:
         return Response(line, "+", "+")
     if numbered := _NUMBERED.fullmatch(line):
         word = numbered[2].decode()
-        fetched = Fetched.parse(numbered[3]) if word == "FETCH" else None
+        fetched = Fetched.parse(numbered[3]) if word.endswith("FETCH") else None
+        if word == "UIDFETCH" and fetched is not None:
+            assert fetched.uid in (None, int(numbered[1])), f"two UIDs: {line!r}"
+            fetched = attrs.evolve(fetched, uid=int(numbered[1]))
         return Response(line, "*", word, int(numbered[1]), fetched=fetched)
     if status := _STATUS.fullmatch(line):
         return Response(line, status[1].decode(), status[2].decode(),

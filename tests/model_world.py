@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import random
-import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -17,56 +16,19 @@ from typing import Any
 import attrs
 from twisted.internet.task import Clock
 
-from moximap.identity.authenticator import Authenticator
-from moximap.imap.protocol import IMAPFactory
-from moximap.imap.site import ICall, Limits, Site
-from moximap.net.doorbell import Doorbell
-from moximap.store.directory import Directory
 from moximap.store.threads import DirectPool
+from tests.deflated import FLUSHES
 from tests.dialogue import Client, template
 from tests.model_account import Account, Box, Sight
 from tests.model_cache import Cache
 from tests.model_client import Listener
+from tests.model_process import Observer, Process
+from tests.model_ways import PLAIN, SHARE, UidListener, Ways
 from tests.model_wire import split
 
 NAMES = ("INBOX", "Other", "Third")
 #: What is written to the disk is of no interest here, and waiting for it costs most of the time.
 _MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-_PATIENT = Limits(idle_timeout=1e12, write_timeout=1e12)
-_STATE = re.compile(rb"\[(UIDVALIDITY|UIDNEXT|HIGHESTMODSEQ) (\d+)\]")
-
-
-class _NoReactor:
-    """What Doorbell wants of a reactor."""
-
-    def addReader(self, reader: object) -> None:
-        """The world calls doRead itself."""
-
-    removeReader = addReader
-
-
-class Process:
-    """A server process: it has opened everything for itself."""
-
-    def __init__(self, data: Path, clock: Clock, pool: ICall) -> None:
-        self.directory = Directory(data)
-        self.doorbell = Doorbell(_NoReactor(), data / "bell")
-        self.site = Site(self.directory, Authenticator(self.directory), pool, clock, limits=_PATIENT,
-                         listen_to_bells=self.doorbell.doRead)
-        self.doorbell.connect(self.site.accounts)
-        self.factory = IMAPFactory(self.site)
-        self.pool = pool
-
-    def connect(self) -> Client:
-        client = Client(self.factory)
-        client.login("ada")
-        return client
-
-    def close(self) -> None:
-        for store in self.site.accounts.close_all():
-            store.close()
-        self.doorbell.stopService()
-        self.directory.close()
 
 
 @attrs.define(eq=False)
@@ -74,6 +36,7 @@ class Member:
     """A device of the user: its caches live longer than its connections.
 
     ``due``: what others were answered before it asked: UIDVALIDITY -> the highest UID that is there.
+    ``owed``: mailboxes in which others made or removed messages, of which NOTIFY has yet to tell.
     """
 
     number: int
@@ -82,61 +45,30 @@ class Member:
     listener: Listener | None = None
     sent: int = 0
     due: dict[int, int] = attrs.field(factory=dict)
+    owed: set[str] = attrs.field(factory=set)
+
+    @property
+    def notified(self) -> bool:
+        """It hears of changes between commands."""
+        return self.listener is not None and self.listener.notified is not None
 
     @property
     def busy(self) -> bool:
         return self.listener is not None and self.listener.command is not None
 
 
-class Observer:
-    """A session of a third process, which nobody tells anything: it sees what is on the disk."""
-
-    def __init__(self, data: Path) -> None:
-        self.process = Process(data, Clock(), DirectPool())
-        self.client = self.process.connect()
-        room = self.client.protocol.session.room
-        assert room is not None
-        room.store.set_floor(1 << 60)                # it never reads what is expunged
-        self._seen: dict[int, int] = {}
-
-    def _ask(self, text: str) -> bytes:
-        self.client.send(b"x %b\r\n" % text.encode())
-        return self.client.received()
-
-    def look(self, name: str) -> Sight | None:
-        """A fresh SELECT and a FETCH of everything; None where there is no such mailbox."""
-        said = self._ask(f"EXAMINE {name}")
-        if b"\r\nx OK" not in said:
-            return None
-        state = {word: int(value) for word, value in _STATE.findall(said)}
-        validity = state[b"UIDVALIDITY"]
-        rows = [r.fetched for r in split(self._ask("UID FETCH 1:* (FLAGS MODSEQ)")) if r.fetched is not None]
-        messages = {row.uid: (row.flags, row.modseq) for row in rows}
-        tokens = self._tokens(self._seen.get(validity, 1), state[b"UIDNEXT"])
-        self._seen[validity] = state[b"UIDNEXT"]
-        return Sight(validity, state[b"UIDNEXT"], state[b"HIGHESTMODSEQ"], messages, tokens)  # type: ignore[arg-type]
-
-    def _tokens(self, first: int, after: int) -> dict[int, str]:
-        if first >= after:
-            return {}
-        said = self._ask(f"UID FETCH {first}:{after - 1} BODY.PEEK[HEADER.FIELDS (SUBJECT)]")
-        return {r.fetched.uid: r.fetched.token for r in split(said) if r.fetched is not None}  # type: ignore[misc]
-
-    def close(self) -> None:
-        self.client.lose()
-        self.process.close()
-
-
 class World:
     """``predicts``: commands come one after the other, so the account's model says what must be."""
 
-    def __init__(self, predicts: bool, pools: Any = DirectPool) -> None:
+    def __init__(self, predicts: bool, pools: Any = DirectPool, ways: Ways = PLAIN) -> None:
+        self.ways = ways
         self.data = Path(tempfile.mkdtemp(prefix="moximap-model-", dir=_MEMORY)) / "data"
         shutil.copytree(template(), self.data)
         self.predicts = predicts
         self.clock = Clock()
         self.account = Account()
         self.boxes: list[Box] = []
+        self.established: set[Box] = set()           # known for a while
         self.tokens = 0
         self.processes = [Process(self.data, self.clock, pools()) for _ in range(2)]
         self.members = [Member(number) for number in range(3)]
@@ -191,6 +123,25 @@ class World:
     def arrived(self, box: Box, after: int) -> list[int] | None:
         return sorted(uid for uid in box.messages if uid > after) if self.predicts else None
 
+    def name_of(self, box: Box | None) -> str:
+        return next((name for name, known in self.account.boxes.items() if known is box), "")
+
+    def counts(self) -> dict[Box, tuple[str, int, int]]:
+        """Of each mailbox its name, how many messages it has, and its UIDNEXT."""
+        return {box: (name, len(box.messages), box.uidnext) for name, box in self.account.boxes.items()}
+
+    def owe(self, doer: Member, before: dict[Box, tuple[str, int, int]]) -> None:
+        """Those who asked for it must hear that somebody else made or removed messages."""
+        now = self.counts()
+        for member in self.members:
+            listener = member.listener
+            member.owed &= {name for box, (name, *_) in now.items()
+                            if before.get(box, ("",))[0] == name and (listener is None or listener.box is not box)}
+            if member is not doer and listener is not None and listener.notified and listener.notified.everywhere:
+                member.owed |= {now[box][0] for box in before.keys() & now.keys() & self.established
+                                if before[box][0] == now[box][0] and before[box] != now[box]
+                                and listener.box is not box}
+
     def check_caches(self, members: list[Member]) -> None:
         for member in members:
             for cache in member.caches.values():
@@ -208,8 +159,11 @@ class World:
 
     def connect(self, member: Member, rng: random.Random) -> None:
         process = self.processes[(member.number == 2) ^ (rng.random() < 0.1)]
-        member.client = process.connect()
-        member.listener = Listener(member.caches, self.find, self.arrived)
+        flush = rng.choice([*FLUSHES.values()]) if self.ways.deflate and rng.random() < SHARE else None
+        member.client = process.connect(flush)
+        listener = UidListener if self.ways.uidonly and rng.random() < SHARE else Listener
+        member.listener = listener(member.caches, self.find, self.arrived)
+        member.owed.clear()
         self.note(member, f"connects to process {self.processes.index(process)}")
 
     def lose(self, member: Member) -> None:
@@ -230,10 +184,22 @@ class World:
             self.note(member, f"    {response}")
             member.listener.hear(response)
             self.check_caches([member])
+        self._counted(member, member.listener)
         if end < len(responses):
             self.note(member, f"    is cut off: {len(responses) - end} more")
             self.lose(member)
         return responses[:end]
+
+    def _counted(self, member: Member, listener: Listener) -> None:
+        """STATUS told how things are: who has NOTIFY reads at once."""
+        for name, counts in listener.counts.items():
+            member.owed.discard(name)
+            box = self.account.boxes.get(name)
+            if self.predicts and box is not None:
+                now = {"MESSAGES": len(box.messages), "UIDNEXT": box.uidnext, "UIDVALIDITY": box.uidvalidity,
+                       "UNSEEN": len(box.messages) - len(box.having("\\Seen")), "HIGHESTMODSEQ": box.highest}
+                assert counts.items() <= now.items(), f"STATUS of {name} says {counts}, true is {now}"
+        listener.counts.clear()
 
     # quiet points
 
@@ -244,7 +210,7 @@ class World:
             return
         box = listener.box
         live = sorted(box.messages)
-        entries = listener.entries
+        entries = listener.arranged(live)
         if not exact:
             entries = [entry for entry in entries if (entry.uid or entry.true) in box.messages]
             live = live[:len(entries)]
@@ -252,4 +218,5 @@ class World:
         for entry, uid in zip(entries, live, strict=True):
             assert entry.uid in (None, uid), f"the client has UID {entry.uid} for {uid}"
             flags = box.messages[uid].flags
-            assert entry.flags in (None, flags), f"UID {uid}: the client has {entry.flags}, true is {flags}"
+            known = listener.notified is None or listener.notified.flags
+            assert not known or entry.flags in (None, flags), f"UID {uid}: the client has {entry.flags}, true is {flags}"

@@ -1,4 +1,4 @@
-"""The long form of the model test: `python -m tests.modelling --steps 100000 --seed 1 --races`.
+"""The long form of the model test: `python -m tests.modelling --steps 100000 --seed 1 --ways all --races`.
 
 A run that fails is cut down to the steps that it needs, and printed with all that was said.
 """
@@ -9,9 +9,11 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 from tests.model_driver import Orderly, Run, Step, draw, play
 from tests.model_races import Racing
+from tests.model_ways import WAYS
 
 
 def failure(steps: list[Step], kind: Callable[[], Run]) -> str | None:
@@ -56,10 +58,12 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=10000)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--length", type=int, default=120, help="steps of one run")
+    parser.add_argument("--ways", choices=WAYS, default="plain", help="how the clients speak")
     parser.add_argument("--races", action="store_true", help="commands of all clients at once")
     options = parser.parse_args()
     began = time.monotonic()
-    runs, failed = explore(Racing if options.races else Orderly, options.seed, options.steps, options.length)
+    kind = partial(Racing if options.races else Orderly, WAYS[options.ways])
+    runs, failed = explore(kind, options.seed, options.steps, options.length)
     sys.stdout.write(f"{runs} runs of {options.length} steps from seed {options.seed},"
                      f" {time.monotonic() - began:.0f} s: {failed or 'all agree'}\n")
     return failed is not None

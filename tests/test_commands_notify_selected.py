@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.test_commands_compress import CompressCase
+from tests.deflated import CompressCase
 from tests.test_commands_notify import NotifyCase
 
 EVERYTHING = "SET (SELECTED (MessageNew MessageExpunge FlagChange))"

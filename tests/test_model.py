@@ -1,5 +1,6 @@
 """Random histories of three clients of two processes, against models of the account, the client and its
-cache (RFC 9051, RFC 7162; CONTRACT 36 to 54, clients 8, 13, 14, 15, 22).
+cache (RFC 9051, RFC 7162; CONTRACT 36 to 54, clients 8, 13, 14, 15, 22); with UIDONLY, NOTIFY and COMPRESS too
+(RFC 9586, RFC 5465, RFC 4978).
 
 MOXIMAP_MODEL_STEPS makes it longer; so does `python -m tests.modelling`.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable
+from functools import partial
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,8 +18,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.model_driver import VERBS, Orderly, Run, Step, play
 from tests.model_races import Racing
+from tests.model_ways import WAYS
 from tests.modelling import cut_down, explore
 
+#: Of those who speak in other ways; all of that is random, so it comes together over the runs of the suite.
+FEWER = 4
 STEPS = int(os.environ.get("MOXIMAP_MODEL_STEPS", "2400"))
 
 histories = st.lists(st.tuples(st.sampled_from(VERBS), st.integers(0, 2), st.integers(0, 1 << 16)), max_size=60)
@@ -46,6 +51,39 @@ class ModelTests(SynchronousTestCase):
 
 class RaceTests(ModelTests):
     kind = Racing
+
+
+class WaysCase(SynchronousTestCase):
+    """The same with clients that speak in other ways."""
+
+    def play(self, name: str) -> None:
+        for kind in (Orderly, Racing):
+            seed = random.SystemRandom().randrange(1 << 40)
+            _, failed = explore(partial(kind, WAYS[name]), seed, STEPS // FEWER)
+            self.assertIsNone(failed, failed)
+
+
+class UidOnlyTests(WaysCase):
+    def test_every_history_is_told_by_uids_only(self) -> None:
+        """CONTRACT 55, 56."""
+        self.play("uidonly")
+
+
+class NotifyTests(WaysCase):
+    def test_every_history_is_told_between_commands(self) -> None:
+        """CONTRACT 57, 60, 61, 62: NOTIFY in place of IDLE."""
+        self.play("notify")
+
+
+class DeflateTests(WaysCase):
+    def test_every_history_is_told_through_compress(self) -> None:
+        """CONTRACT 68, 69: each client flushes in another way."""
+        self.play("deflate")
+
+
+class AllWaysTests(WaysCase):
+    def test_every_history_is_told_in_all_three_ways_at_once(self) -> None:
+        self.play("all")
 
 
 class CuttingTests(SynchronousTestCase):
