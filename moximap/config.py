@@ -10,9 +10,12 @@ import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
 
 import attrs
+from OpenSSL.crypto import Error as CryptoError
 
+from moximap.identity.introspection import OAuthSettings, policy
 from moximap.imap.site import Limits
 from moximap.net.onionplace import USUAL, OnionSettings
 
@@ -35,12 +38,14 @@ class Config:
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     plaintext_login: bool = False
+    cram_md5: bool = False
     threads: int = 8
     workers: int = 1
     trace: tuple[str, ...] = ()
     trace_messages: bool = False
     limits: Limits = Limits()
     onion: OnionSettings = OnionSettings()
+    oauth: OAuthSettings = OAuthSettings()
 
 
 _DEFAULT: Final = Config()
@@ -85,7 +90,7 @@ def _seconds(value: object, _: Path) -> float:
 #: Keys at the top of the file: what each is made of, and relative to which directory.
 _KEYS: Final[dict[str, Callable[[object, Path], Any]]] = {
     "data": _path, "listen": _listen, "tls_certificate": _path, "tls_key": _path,
-    "plaintext_login": _switch, "threads": _whole, "workers": _whole, "trace": _names,
+    "plaintext_login": _switch, "cram_md5": _switch, "threads": _whole, "workers": _whole, "trace": _names,
     "trace_messages": _switch}
 
 
@@ -101,10 +106,57 @@ def _word(value: object, _: Path) -> str:
     return value
 
 
+def _words(value: object, _: Path) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(one, str) and one.split() == [one] for one in value):
+        raise BadConfig("must be a list of words")
+    return tuple(value)
+
+
 #: Keys of the table [onion].
 _ONION: Final[dict[str, Callable[[object, Path], Any]]] = {
     "tor": _word, "sockets": _path, "plaintext_login": _switch, "proof_of_work": _switch,
     "limit_introductions": _switch, "streams": _whole, "torrc": _lines}
+
+
+def _endpoint(value: object, _: Path) -> str:
+    """An https URL; in the clear on this host only, since tokens go there."""
+    url = urlsplit(_word(value, _))
+    if url.scheme == "https" and url.hostname or url.scheme == "http" and url.hostname in _LOOPBACK:
+        return url.geturl()
+    raise BadConfig("must be a URL with https, or with http on a loopback address")
+
+
+def _age(value: object, _: Path) -> float:
+    return 0.0 if value == 0 and not isinstance(value, bool) else _seconds(value, _)
+
+
+def _secret(value: object, directory: Path) -> str:
+    """The first line of a file; it is read now, while we may still be root."""
+    path = _path(value, directory)
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadConfig(f"cannot be read: {path}: {getattr(error, 'strerror', 'not UTF-8')}") from None
+    if not text or "\n" in text:
+        raise BadConfig(f"is not one line: {path}")
+    return text
+
+
+def _authority(value: object, directory: Path) -> Path:
+    path = _path(value, directory)
+    try:
+        policy(path)
+    except (OSError, CryptoError) as error:
+        raise BadConfig(f"cannot be used: {path}: {getattr(error, 'strerror', '') or 'no PEM'}") from None
+    return path
+
+
+_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+#: Keys of the table [oauth]; the secret has another name there than in OAuthSettings.
+_OAUTH: Final[dict[str, Callable[[object, Path], Any]]] = {
+    "introspection": _endpoint, "client_id": _word, "client_secret_file": _secret, "claim": _word,
+    "scope": _words, "audience": _word, "timeout": _seconds, "cache": _age, "discovery": _word,
+    "ca": _authority}
 
 
 def _checked(key: str, check: Callable[..., _T], *args: object) -> _T:
@@ -143,6 +195,24 @@ def onion_from(table: object, directory: Path, onion: OnionSettings) -> OnionSet
     return attrs.evolve(onion, **changed)
 
 
+def oauth_from(table: object, directory: Path, oauth: OAuthSettings) -> OAuthSettings:
+    """The settings of login by token with those of a table changed.  BadConfig."""
+    if not isinstance(table, dict):
+        raise BadConfig("oauth must be a table")
+    changed: dict[str, Any] = {}
+    for key, value in table.items():
+        _known(key, _OAUTH, " in [oauth]")
+        changed[key.removesuffix("_file")] = _checked(f"oauth.{key}", _OAUTH[key], value, directory)
+    return attrs.evolve(oauth, **changed)
+
+
+def of_site(config: Config) -> dict[str, Any]:
+    """What connections are to know of the settings, by the names that it has in a Site."""
+    return {"limits": config.limits, "plaintext_login": config.plaintext_login, "cram_md5": config.cram_md5,
+            "onion_plaintext_login": config.onion.plaintext_login, "traced": frozenset(config.trace),
+            "trace_messages": config.trace_messages}
+
+
 def with_onion(config: Config, usual: bool, tor: str | None) -> Config:
     """The same with another ``tor``, and with the ``usual`` ports of an onion service beside the others."""
     more = [one for one in USUAL if usual and one not in config.listen]
@@ -160,7 +230,10 @@ def from_table(table: Mapping[str, object], directory: Path, base: Config) -> Co
         if key == "onion":
             settings["onion"] = onion_from(value, directory, base.onion)
             continue
-        _known(key, _KEYS | {"limits": None, "onion": None})
+        if key == "oauth":
+            settings["oauth"] = oauth_from(value, directory, base.oauth)
+            continue
+        _known(key, _KEYS | {"limits": None, "onion": None, "oauth": None})
         settings[key] = _checked(key, _KEYS[key], value, directory)
     return attrs.evolve(base, **settings)
 
@@ -182,4 +255,6 @@ def validate(config: Config) -> Config:
     """The same settings if they go together; BadConfig."""
     if (config.tls_certificate is None) != (config.tls_key is None):
         raise BadConfig("a TLS certificate and its key are needed both or not at all")
+    if config.oauth != OAuthSettings() and not config.oauth.introspection:
+        raise BadConfig("[oauth] is nothing without its introspection")
     return config

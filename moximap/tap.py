@@ -21,6 +21,7 @@ from moximap import config
 from moximap.config import BadConfig, Config
 from moximap.demo import Demo
 from moximap.identity.authenticator import Authenticator
+from moximap.identity.introspection import introspector
 from moximap.imap.protocol import IMAPFactory
 from moximap.imap.site import Site
 from moximap.net.alpn import https
@@ -216,12 +217,10 @@ class Server(MultiService):
         tls = self._tls or ServerTLS(*self._certificate(data))
         onion_tls = onion_certificate(self.config.listen, data, self.config.onion)
         site = Site(directory=directory, authenticator=Authenticator(directory), pool=self._pool,
-                    reactor=self._reactor, limits=self.config.limits, tls=tls,
+                    reactor=self._reactor, tls=tls,
                     onion_tls=onion_tls if self.config.tls_certificate is None else None,
-                    plaintext_login=self.config.plaintext_login,
-                    onion_plaintext_login=self.config.onion.plaintext_login, peer_key=peer_key,
-                    listen_to_bells=self._doorbell.doRead, traced=frozenset(self.config.trace),
-                    trace_messages=self.config.trace_messages)
+                    tokens=introspector(self._reactor, self.config.oauth), peer_key=peer_key,
+                    listen_to_bells=self._doorbell.doRead, **config.of_site(self.config))
         self._doorbell.connect(site.accounts, site.guard.directory_changed)
         for kind, late in self._late.items():
             late.behind = KINDS[kind](site)

@@ -10,13 +10,15 @@ from typing import Any
 import click
 
 from moximap.cli.context import Data, pass_data
-from moximap.identity.passwords import make_verifiers
+from moximap.identity.passwords import cram_md5_verifier, make_verifiers
 from moximap.store.errors import AccountExists, NoSuchAccount
 from moximap.store.interfaces import AccountRecord, Verifier
 from moximap.values import Listing
 
 password_stdin = click.option("--password-stdin", is_flag=True,
                               help="Read the password from one line of standard input.")
+cram_md5 = click.option("--cram-md5", is_flag=True,
+                        help="Keep what CRAM-MD5 needs too; the server's settings must switch it on.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -25,29 +27,36 @@ def account() -> None:
     """Add, show and remove accounts."""
 
 
-def _verifiers(from_stdin: bool) -> tuple[Verifier, ...]:
-    """What is kept of the password that is asked for; it is never an argument, which others could see."""
+def _password(from_stdin: bool) -> str:
+    """The password that is asked for; it is never an argument, which others could see."""
     if from_stdin:
         line = sys.stdin.buffer.readline()
         try:
-            return make_verifiers(line.rstrip(b"\r\n").decode())
+            return line.rstrip(b"\r\n").decode()
         except UnicodeDecodeError:
             raise click.UsageError("the password is not UTF-8") from None
     password: str = click.prompt("Password", hide_input=True, confirmation_prompt="And again", err=True)
-    return make_verifiers(password)
+    return password
+
+
+def _verifiers(from_stdin: bool, cram_md5: bool) -> tuple[Verifier, ...]:
+    """What is kept of the password that is asked for."""
+    password = _password(from_stdin)
+    return make_verifiers(password) + ((cram_md5_verifier(password),) if cram_md5 else ())
 
 
 @account.command()
 @click.argument("name")
 @password_stdin
+@cram_md5
 @pass_data
-def add(data: Data, name: str, password_stdin: bool) -> None:
+def add(data: Data, name: str, password_stdin: bool, cram_md5: bool) -> None:
     """Add an account, with or without a domain in its NAME, and its mailboxes."""
     with data.directory(make=True) as directory:
         try:
             directory.account(name)
         except NoSuchAccount:
-            directory.add(name, _verifiers(password_stdin))
+            directory.add(name, _verifiers(password_stdin, cram_md5))
         else:                              # said before anybody has typed a password twice
             raise AccountExists("an account of that name exists already")
 
@@ -55,12 +64,13 @@ def add(data: Data, name: str, password_stdin: bool) -> None:
 @account.command()
 @click.argument("name")
 @password_stdin
+@cram_md5
 @pass_data
-def passwd(data: Data, name: str, password_stdin: bool) -> None:
+def passwd(data: Data, name: str, password_stdin: bool, cram_md5: bool) -> None:
     """Change the password of an account."""
     with data.directory() as directory:
         record = directory.account(name)
-        directory.set_verifiers(record.name, _verifiers(password_stdin))
+        directory.set_verifiers(record.name, _verifiers(password_stdin, cram_md5))
 
 
 @account.command("list")

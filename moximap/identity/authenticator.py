@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import secrets
 from collections import OrderedDict
@@ -15,7 +14,7 @@ from unicodedata import normalize
 import attrs
 
 from moximap.identity.errors import AuthenticationFailed, LoginDisabled
-from moximap.identity.passwords import HASHES, ITERATIONS, SALT_SIZE, dummy_verifier, verify
+from moximap.identity.passwords import CRAM_MD5, ITERATIONS, SALT_SIZE, SIZES, dummy_verifier, verify
 from moximap.store.errors import NoSuchAccount
 from moximap.store.interfaces import AccountRecord, IDirectory, Verifier
 from moximap.store.keys import KeyRecord, NoSuchKey
@@ -96,7 +95,10 @@ class Authenticator:
         return enabled(record)
 
     def verifier(self, login: str, mechanism: str) -> tuple[AccountRecord | None, Verifier]:
-        """What SCRAM checks a login against.  Who is unknown, or has no password, looks like anybody."""
+        """What SCRAM, or CRAM-MD5, checks a login against.
+
+        Who is unknown, or has no password, looks like anybody.
+        """
         record = self._lookup(login)
         fake = self._fake(login, mechanism)
         for verifier in record.verifiers if record else ():
@@ -112,8 +114,17 @@ class Authenticator:
         name = b"%b %b" % (mechanism.encode(), name)
         salt, stored, server = (hmac.digest(self._secret, use + name, "sha256")
                                 for use in (b"salt ", b"stored ", b"server "))
-        size = hashlib.new(HASHES[mechanism]).digest_size
+        size = SIZES[mechanism]
         return Verifier(mechanism, salt[:SALT_SIZE], ITERATIONS, stored[:size], server[:size])
+
+    # tokens
+
+    def granted(self, login: str) -> AccountRecord:
+        """The account that a token stands for, as somebody else has judged it."""
+        record = self._lookup(login)
+        if record is None:
+            raise AuthenticationFailed("no such account", "baduser", told="this token is not good here")
+        return enabled(record)
 
     # keys
 
@@ -193,10 +204,8 @@ def failure(record: AccountRecord | None) -> AuthenticationFailed:
 
 def _strongest(verifiers: Sequence[Verifier]) -> Verifier | None:
     """SHA-1's is there for clients that speak nothing else; to check a password it is not needed."""
-    for verifier in verifiers:
-        if verifier.mechanism == "SCRAM-SHA-256":
-            return verifier
-    return verifiers[0] if verifiers else None
+    by_name = {verifier.mechanism: verifier for verifier in verifiers if verifier.mechanism != CRAM_MD5}
+    return by_name.get("SCRAM-SHA-256") or next(iter(by_name.values()), None)
 
 
 def enabled(record: AccountRecord) -> AccountRecord:

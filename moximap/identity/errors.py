@@ -11,7 +11,8 @@ WRONG: Final = "wrong name or password"
 class AuthenticationFailed(Exception):
     """Not who they say they are.  Its text is for logs; ``told`` and ``code`` are what the client hears.
 
-    ``result`` and ``account`` go into the record of login attempts (moximap.store.attempts).
+    ``result`` and ``account`` go into the record of login attempts (moximap.store.attempts).  ``aborted``:
+    the client was told by a challenge, and has aborted what had failed already.
     """
 
     def __init__(self, text: str, result: str = "badcreds", account: str = "-", told: str = WRONG,
@@ -21,6 +22,7 @@ class AuthenticationFailed(Exception):
         self.account = account
         self.told = told
         self.code = code
+        self.aborted = False
 
 
 class LoginDisabled(Exception):
@@ -29,6 +31,10 @@ class LoginDisabled(Exception):
     def __init__(self, text: str, account: str = "-") -> None:
         super().__init__(text)
         self.account = account
+
+
+class NotNow(Exception):
+    """It cannot be found out right now who that is; the text is for the client."""
 
 
 class ProtocolError(Exception):

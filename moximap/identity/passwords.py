@@ -10,9 +10,13 @@ from typing import Any, Final
 
 from precis_i18n import get_profile
 
+from moximap.identity.md5 import contexts
 from moximap.store.interfaces import Verifier
 
 HASHES: Final = {"SCRAM-SHA-256": "sha256", "SCRAM-SHA-1": "sha1"}
+CRAM_MD5: Final = "CRAM-MD5"
+#: Octets of what is kept for each mechanism.
+SIZES: Final = {name: hashlib.new(digest).digest_size for name, digest in HASHES.items()} | {CRAM_MD5: 16}
 
 #: RFC 7677 asks for at least 4096.  20,000 take 4 ms here, outside of Python's lock, and only the
 #: first login of a client in a process pays them (see the authenticator's cache); a phone that
@@ -59,6 +63,14 @@ def make_verifiers(password: str, iterations: int = ITERATIONS) -> tuple[Verifie
     octets = prepare(password)
     return tuple(_make(mechanism, octets, secrets.token_bytes(SALT_SIZE), iterations)
                  for mechanism in HASHES)
+
+
+def cram_md5_verifier(password: str) -> Verifier:
+    """What CRAM-MD5 needs of a password, the states of HMAC-MD5 under it; PasswordRefused.
+
+    Whoever has it logs in by CRAM-MD5, and can try passwords fast: made for those only who ask for it.
+    """
+    return Verifier(CRAM_MD5, b"", 0, *contexts(prepare(password)))
 
 
 def verify(password: str, verifier: Verifier) -> bool:

@@ -1,14 +1,15 @@
 """SASL mechanisms (RFC 4422), server side: step machines that know neither base64 nor sockets.
 
-Here are PLAIN, LOGIN and EXTERNAL; SCRAM is in moximap.identity.scram.
+Here are PLAIN, LOGIN and EXTERNAL; each other family has a module of its own.
 
 The law of this file: a mechanism does no I/O and never blocks.  What must ask the directory it
 returns as a :class:`Check`, whose ``run`` the driver calls in a thread; that gives the next step.
 So a new mechanism is one class, and one row in the table ``mechanisms`` of the protocol.
 
 The driver: ``step = mechanism.start(initial)``; then until it is ``Done``: a ``Challenge`` is sent
-and ``step = mechanism.step(response)``; a ``Check`` is ``step = await call(step.run, authenticator)``.
-AuthenticationFailed, LoginDisabled and ProtocolError come out of all three.
+and ``step = mechanism.step(response)``; a ``Check`` is ``step = await call(step.run, authenticator)``;
+an ``Inspect`` is ``step = step.then(await tokens.inspect(step.token))``; a ``Refused`` is the end.
+AuthenticationFailed, LoginDisabled and ProtocolError come out of all of them.
 """
 
 from __future__ import annotations
@@ -30,6 +31,14 @@ def _no_binding(name: str) -> bytes | None:
 
 
 @attrs.frozen
+class Hints:
+    """What clients with a bad token are told: the scope that is wanted, where to learn more (a URL)."""
+
+    scope: str = ""
+    discovery: str = ""
+
+
+@attrs.frozen
 class Channel:
     """What a mechanism may know of its connection.
 
@@ -40,6 +49,7 @@ class Channel:
     key: str | None = None
     binds: bool = False
     binding: Callable[[str], bytes | None] = _no_binding
+    hints: Hints = Hints()
 
 
 @attrs.frozen
@@ -63,10 +73,42 @@ class Check:
     """Call ``run`` where it may block; it returns the next step.  ``login``: who tries, for logs."""
 
     login: str
-    run: Callable[[Authenticator], Union[Challenge, Done]] = attrs.field(repr=False)
+    run: Callable[[Authenticator], Union[Challenge, Done, Refused]] = attrs.field(repr=False)
 
 
-Step = Union[Challenge, Check, Done]
+@attrs.frozen
+class Refused:
+    """It has failed, and the client is to be told by a challenge; what it answers is not looked at."""
+
+    data: bytes
+    error: AuthenticationFailed
+
+
+@attrs.frozen
+class Grant:
+    """A good access token: ``login`` is the address that it stands for."""
+
+    login: str
+
+
+@attrs.frozen
+class Denied:
+    """A token that is not good.  ``status``: an error of OAuth (RFC 6750 3.1); ``reason``: for logs."""
+
+    status: str
+    reason: str
+
+
+@attrs.frozen
+class Inspect:
+    """Find out what a token is worth; ``then`` makes the next step of it.  ``login``: who tries, for logs."""
+
+    login: str
+    token: str = attrs.field(repr=False)
+    then: Callable[[Union[Grant, Denied]], Step] = attrs.field(repr=False)
+
+
+Step = Union[Challenge, Check, Done, Inspect, Refused]
 
 
 class IMechanism(Interface):
@@ -167,5 +209,6 @@ def _external(who: Authenticator, fingerprint: str, authzid: str) -> Done:
     return Done(authzid or record.name, record, key)
 
 
-__all__ = ["AuthenticationFailed", "Challenge", "Channel", "Check", "Done", "External", "IMechanism", "Login",
-           "LoginDisabled", "Plain", "ProtocolError", "Step", "utf8"]
+__all__ = ["AuthenticationFailed", "Challenge", "Channel", "Check", "Denied", "Done", "External", "Grant",
+           "Hints", "IMechanism", "Inspect", "Login", "LoginDisabled", "Plain", "ProtocolError", "Refused",
+           "Step", "utf8"]

@@ -12,8 +12,8 @@ import attrs
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from moximap.identity.errors import AuthenticationFailed, LoginDisabled, ProtocolError
-from moximap.identity.sasl import Challenge, Channel, Check, Done, IMechanism
+from moximap.identity.errors import AuthenticationFailed, LoginDisabled, NotNow, ProtocolError
+from moximap.identity.sasl import Challenge, Channel, Check, Done, Hints, IMechanism, Inspect, Refused, Step
 from moximap.imap.dialect import NOT_AUTHENTICATED, Reply
 from moximap.imap.errors import Bad, Bye, No, Refusal
 from moximap.imap.session import Gone, Session
@@ -24,10 +24,14 @@ log = Logger()
 
 @attrs.frozen
 class Mechanism:
-    """A row of the table ``mechanisms``.  ``insist`` raises a No where it may not be used."""
+    """A row of the table ``mechanisms``.
+
+    ``insist`` raises a No where it may not be used; ``offered``: whether this server has it at all.
+    """
 
     make: Callable[[Channel], IMechanism]
     insist: Callable[[Session], None]
+    offered: Callable[[Session], bool] = lambda session: True
 
 
 class Aborted(Bad):
@@ -59,8 +63,9 @@ def insist_on_tls(session: Session) -> None:
 
 
 def channel(session: Session) -> Channel:
-    out = session.out
-    return Channel(out.peer_key, out.tls and out.peer.binds(), out.peer.binding)
+    out, tokens = session.out, session.site.tokens
+    return Channel(out.peer_key, out.tls and out.peer.binds(), out.peer.binding,
+                   tokens.hints if tokens is not None else Hints())
 
 
 async def prove(session: Session, trial: Trial, proof: Awaitable[Done]) -> Reply:
@@ -81,6 +86,8 @@ async def prove(session: Session, trial: Trial, proof: Awaitable[Done]) -> Reply
         result = error.result if isinstance(error, AuthenticationFailed) else "logindisabled"
         account = error.account
         raise await failed(session, error) from None
+    except NotNow as error:
+        raise No(str(error), b"UNAVAILABLE") from None
     except ProtocolError as error:
         result = "badprotocol"
         raise Bad(str(error)) from None
@@ -109,7 +116,7 @@ async def failed(session: Session, error: AuthenticationFailed | LoginDisabled) 
     session.failed_logins += 1
     if session.failed_logins >= session.site.limits.failed_logins:
         return Bye("too many failed logins")
-    return No(error.told, error.code)
+    return Aborted("authentication aborted") if error.aborted else No(error.told, error.code)
 
 
 async def exchange(session: Session, trial: Trial, mechanism: IMechanism, initial: bytes | None) -> Done:
@@ -117,19 +124,38 @@ async def exchange(session: Session, trial: Trial, mechanism: IMechanism, initia
     step = mechanism.start(None if initial is None else _decode(initial))
     while not isinstance(step, Done):
         if isinstance(step, Challenge):
-            session.write(b"+ %b\r\n" % binascii.b2a_base64(step.data, newline=False))
-            response = await session.out.read_line()
+            response = await _answered(session, step.data)
             if response == b"*":
                 raise Aborted("authentication aborted")
             step = mechanism.step(_decode(response))
+        elif isinstance(step, Refused):
+            raise await _refused(session, step)
         else:
             step = await _judged(session, trial, step)
     return step
 
 
-async def _judged(session: Session, trial: Trial, check: Check) -> Challenge | Done:
-    trial.login = check.login
-    return await session.call(check.run, session.site.authenticator)
+async def _answered(session: Session, challenge: bytes) -> bytes:
+    session.write(b"+ %b\r\n" % binascii.b2a_base64(challenge, newline=False))
+    return await session.out.read_line()
+
+
+async def _refused(session: Session, refused: Refused) -> AuthenticationFailed:
+    """It is a failed attempt like any other, even if the client aborts it or goes away (RFC 7628 3.2.3)."""
+    try:
+        response = await _answered(session, refused.data)
+    except Gone:
+        return refused.error
+    refused.error.aborted = response == b"*"
+    return refused.error
+
+
+async def _judged(session: Session, trial: Trial, step: Check | Inspect) -> Step:
+    trial.login = step.login or trial.login
+    if isinstance(step, Check):
+        return await session.call(step.run, session.site.authenticator)
+    assert session.site.tokens is not None
+    return step.then(await session.site.tokens.inspect(step.token))
 
 
 def _decode(response: bytes) -> bytes:

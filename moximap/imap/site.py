@@ -19,6 +19,7 @@ from moximap.store.interfaces import IDirectory
 from moximap.store.registry import OpenAccounts
 
 if TYPE_CHECKING:
+    from moximap.identity.tokens import IInspector
     from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 
     from moximap.imap.session import Session
@@ -87,6 +88,8 @@ class Site:
     onion_tls: IOpenSSLServerConnectionCreator | None = None
     plaintext_login: bool = False
     onion_plaintext_login: bool = False
+    cram_md5: bool = False
+    tokens: IInspector | None = None
     peer_key: Callable[[object], str | None] = lambda transport: None
     listen_to_bells: Callable[[], None] = lambda: None
     traced: frozenset[str] = frozenset()

@@ -235,7 +235,8 @@ class IAccount(Interface):
 class Verifier:
     """What is kept of a password (RFC 5802 section 3): nothing that logs in elsewhere.
 
-    ``mechanism``: "SCRAM-SHA-256" or "SCRAM-SHA-1".
+    ``mechanism``: "SCRAM-SHA-256" or "SCRAM-SHA-1"; or "CRAM-MD5", of which the two keys are the inner
+    and the outer state of HMAC-MD5 (RFC 2104 section 4), without salt and iterations.
     """
 
     mechanism: str

@@ -52,7 +52,7 @@ class Authenticate:
 
     async def run(self, session: Session) -> Reply:
         row: Mechanism | None = session.dialect.tables["mechanisms"].get(self.mechanism)
-        if row is None:
+        if row is None or not row.offered(session):
             session.attempts.made("(unrecognized)", "", "-", "badprotocol")
             raise No("there is no such mechanism here", b"CANNOT")
         row.insist(session)
