@@ -176,10 +176,13 @@ class Failures(EndpointCase):
 
 
 class Secure(EndpointCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.home = Path(self.mktemp()).absolute()
+        self.home.mkdir()
+
     async def test_https_with_an_authority_of_ones_own_and_with_none_that_knows_it(self) -> None:
-        home = Path(self.mktemp()).absolute()
-        home.mkdir()
-        certificate, key = ensure(home, ["localhost"])
+        certificate, key = ensure(self.home, ["localhost"])
         pair = PrivateCertificate.loadPEM(certificate.read_bytes() + key.read_bytes())
         options: CertificateOptions = pair.options()  # type: ignore[no-untyped-call]
         url = self.listen(lambda site: reactor.listenSSL(0, site, options, interface="127.0.0.1"), "https://localhost")
