@@ -61,6 +61,7 @@ setup(
         "precis-i18n >= 1.1",
         "pyOpenSSL >= 24.2",
         "rich >= 13.7",
+        "scramp >= 1.4.5",
         "segno >= 1.6",
         "selectolax >= 0.3.21",
         "service-identity >= 24.1",
@@ -71,7 +72,6 @@ setup(
         "test": [
             "IMAPClient >= 3.0.1",
             "hypothesis >= 6.100",
-            "scramp >= 1.4.5",
         ],
     },
     cmdclass={"build_py": BuildFromHere},

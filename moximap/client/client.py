@@ -157,11 +157,13 @@ class Client:
         self.enabled |= found
         return found
 
-    def mailbox(self, name: str) -> bytes:
-        """A mailbox's name as it is sent."""
+    def mailbox(self, name: str | bytes) -> bytes:
+        """A mailbox's name as it is sent; bytes are one as the server lists it."""
+        if isinstance(name, bytes):
+            return encoding.quoted(name)
         return encoding.mailbox(name, not self.enabled.isdisjoint((b"IMAP4REV2", b"UTF8=ACCEPT")))
 
-    async def select(self, mailbox: str, *, read_only: bool = False,
+    async def select(self, mailbox: str | bytes, *, read_only: bool = False,
                      resync: Resync | None = None) -> Selected:
         """Open a mailbox; ``resync`` needs ENABLE QRESYNC first."""
         parameters = b" (%b)" % bytes(resync) if resync is not None else b""

@@ -10,11 +10,14 @@ from typing import Any, Final
 
 import attrs
 from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.interfaces import IHandshakeListener, IOpenSSLClientConnectionCreator
 from twisted.internet.protocol import connectionDone
 from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from moximap.client.reading import Answer, BadResponse, Reader, Untagged, announced, status, untagged
+from moximap.client.trust import tls_problem
 
 #: Octets that a non-synchronising literal may have by LITERAL- (RFC 7888).
 SMALL: Final = 4096
@@ -65,6 +68,7 @@ class _Running:
     go_on: Deferred[None] | None = None
 
 
+@implementer(IHandshakeListener)
 class Connection(LineReceiver):
     """``greeted`` fires with the greeting.  ``heard`` is called with each untagged response."""
 
@@ -87,14 +91,18 @@ class Connection(LineReceiver):
         self._literal: list[bytes] | None = None
         self._missing = 0
         self._closed: Deferred[None] = Deferred()
+        self._challenge = b""
+        self._handshake: Deferred[None] | None = None
 
     # commands
 
-    async def command(self, *parts: Part, during: Callable[[], Deferred[bytes]] | None = None) -> Result:
+    async def command(self, *parts: Part, during: Callable[[], Deferred[bytes]] | None = None,
+                      answers: Callable[[bytes], bytes] | None = None) -> Result:
         """Send a command without its tag, such as b"NOOP"; CommandFailed, ConnectionEnded, BadResponse.
 
         ``during`` is called at the continuation that the command itself asks for, and gives the line
-        that goes out then, as for IDLE.
+        that goes out then, as for IDLE.  ``answers`` gives a line for the text of each continuation, as
+        for AUTHENTICATE; what it raises is raised, and the connection is of no use then.
         """
         await self._lock.acquire()
         try:
@@ -103,8 +111,11 @@ class Connection(LineReceiver):
             self._count += 1
             running = self._running = _Running(b"c%d" % self._count)
             # What a literal waits for may be the answer: then that is what counts.
-            if await self._send(running, parts) and during is not None and await self._continued(running):
+            sent = await self._send(running, parts)
+            if sent and during is not None and await self._continued(running):
                 during().addCallback(lambda line: self._say(running, line))
+            while sent and answers is not None and await self._continued(running):
+                self._say(running, answers(self._challenge))
             answer = await running.done
         finally:
             self._running = None
@@ -114,6 +125,22 @@ class Connection(LineReceiver):
             raise CommandFailed(answer)
         self._learn(answer)
         return Result(answer, tuple(came))
+
+    async def start_tls(self, options: IOpenSSLClientConnectionCreator) -> None:
+        """STARTTLS, and wait until TLS has begun; what was said before does not count (RFC 9051 6.2.1)."""
+        await self.command(b"STARTTLS")
+        # Whoever is on the way might have put this there, for us to take it as said under TLS.
+        if self.clearLineBuffer():  # type: ignore[no-untyped-call]
+            self._fail(BadResponse("silence before TLS begins"))
+            raise BadResponse("silence before TLS begins")
+        self.capabilities = frozenset()
+        self._handshake = Deferred()
+        self.transport.startTLS(options)
+        await self._handshake
+
+    def handshakeCompleted(self) -> None:
+        if self._handshake is not None and not self._handshake.called:
+            self._handshake.callback(None)
 
     async def _send(self, running: _Running, parts: tuple[Part, ...]) -> bool:
         """False where the answer came before all was sent."""
@@ -195,7 +222,8 @@ class Connection(LineReceiver):
         if reader.skip(b"* "):
             self._untagged(untagged(reader))
         elif reader.skip(b"+"):
-            self._continuation()
+            reader.skip(b" ")
+            self._continuation(reader.rest())
         else:
             self._tagged(reader.atom(), reader)
 
@@ -219,9 +247,10 @@ class Connection(LineReceiver):
     def _announce(self, values: tuple[object, ...]) -> None:
         self.capabilities = frozenset(each.upper() for each in values if isinstance(each, bytes))
 
-    def _continuation(self) -> None:
+    def _continuation(self, text: bytes) -> None:
         if self._running is None or self._running.go_on is None:
             raise BadResponse("no continuation")
+        self._challenge = text
         waiting, self._running.go_on = self._running.go_on, None
         waiting.callback(None)
 
@@ -244,8 +273,8 @@ class Connection(LineReceiver):
     def _end(self, error: Exception) -> None:
         self.lost = True
         running = self._running
-        waiting = [self.greeted] if not self.greeted.called else []
-        for deferred in (*waiting, *((running.go_on, running.done) if running is not None else ())):
+        waiting = (running.go_on, running.done) if running is not None else ()
+        for deferred in (self.greeted, self._handshake, *waiting):
             if deferred is not None and not deferred.called:
                 deferred.errback(error)
         if running is not None and running.go_on is not None:
@@ -254,7 +283,7 @@ class Connection(LineReceiver):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if not self.lost:
-            self._end(ConnectionEnded(self._bye or "the connection is lost"))
+            self._end(ConnectionEnded(self._bye or tls_problem(reason.value) or "the connection is lost"))
         if not self._closed.called:
             self._closed.callback(None)
 
