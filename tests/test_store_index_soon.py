@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
@@ -44,6 +46,23 @@ class IndexSoonTests(SynchronousTestCase):
         self.clock.pump([0.25] * int(QUIET / 0.25))
         self.assertEqual(len(self.calls), 1)
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_it_is_due_at_whatever_moment_it_was_written(self) -> None:
+        """Moments are rounded: the difference of two may be a little less than what lies between them."""
+        waits: list[float] = []
+        later = self.clock.callLater
+
+        def counted(seconds: float, *call: Any) -> Any:
+            waits.append(seconds)
+            self.assertLess(len(waits), 1500, "it waits for nothing")
+            return later(seconds, *call)
+
+        self.patch(self.clock, "callLater", counted)
+        for number in range(200):
+            self.clock.rightNow = number * 1.1
+            self.soon.soon()
+            self.clock.pump([QUIET, 1e-6])
+        self.assertEqual(len(self.calls), 200)
 
     def test_it_goes_on_until_there_is_nothing_to_do(self) -> None:
         self.counts = [64, 64, 3]

@@ -66,8 +66,9 @@ class IndexSoon:
         self._timer = None
         now = self._reactor.seconds()
         assert self._since is not None
-        if now - self._last < QUIET and now - self._since < PATIENCE:
-            self._wait(self._last + QUIET - now)
+        due = min(self._last + QUIET, self._since + PATIENCE)
+        if now < due:                        # not: now - last < QUIET, which may stay true when it is due
+            self._wait(due - now)
         else:
             self._turn.lock.run(self._batch).addErrback(self._give_up)
 
