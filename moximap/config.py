@@ -16,6 +16,7 @@ import attrs
 from OpenSSL.crypto import Error as CryptoError
 
 from moximap.identity.introspection import OAuthSettings, policy
+from moximap.imap.dialect import known_capabilities
 from moximap.imap.site import Limits
 from moximap.net.onionplace import USUAL, OnionSettings
 
@@ -23,6 +24,10 @@ _T = TypeVar("_T")
 
 #: What `twistd moximap` listens on where nothing is said: the registered ports, on all addresses.
 DEFAULT_LISTEN: Final = ("imap=tcp:143", "imaps=tcp:993")
+
+
+#: In the table [capabilities_off]: all listeners.
+EVERYWHERE: Final = "*"
 
 
 class BadConfig(ValueError):
@@ -46,6 +51,12 @@ class Config:
     limits: Limits = Limits()
     onion: OnionSettings = OnionSettings()
     oauth: OAuthSettings = OAuthSettings()
+    capabilities_off: tuple[tuple[str, frozenset[str]], ...] = ()
+
+    def hidden(self, setting: str) -> frozenset[bytes]:
+        """The capabilities that are switched off for a listener, in upper case."""
+        names = [names for where, names in self.capabilities_off if where in (setting, EVERYWHERE)]
+        return frozenset(name.encode() for name in frozenset().union(*names))
 
 
 _DEFAULT: Final = Config()
@@ -213,6 +224,22 @@ def of_site(config: Config) -> dict[str, Any]:
             "trace_messages": config.trace_messages}
 
 
+def capabilities_off_from(table: object) -> tuple[tuple[str, frozenset[str]], ...]:
+    """What is switched off, by listener.  BadConfig."""
+    if not isinstance(table, dict):
+        raise BadConfig("capabilities_off must be a table")
+    known = known_capabilities()
+    off = []
+    for setting, value in table.items():
+        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+            raise BadConfig(f"capabilities_off.{setting!r} must be a list of capabilities")
+        names = frozenset(name.upper() for name in value)
+        if unknown := sorted(names - known):
+            raise BadConfig(f"capabilities_off.{setting!r}: {unknown[0]!r} is no capability of this server")
+        off.append((setting, names))
+    return tuple(off)
+
+
 def with_onion(config: Config, usual: bool, tor: str | None) -> Config:
     """The same with another ``tor``, and with the ``usual`` ports of an onion service beside the others."""
     more = [one for one in USUAL if usual and one not in config.listen]
@@ -233,7 +260,10 @@ def from_table(table: Mapping[str, object], directory: Path, base: Config) -> Co
         if key == "oauth":
             settings["oauth"] = oauth_from(value, directory, base.oauth)
             continue
-        _known(key, _KEYS | {"limits": None, "onion": None, "oauth": None})
+        if key == "capabilities_off":
+            settings[key] = capabilities_off_from(value)
+            continue
+        _known(key, _KEYS | {"limits": None, "onion": None, "oauth": None, "capabilities_off": None})
         settings[key] = _checked(key, _KEYS[key], value, directory)
     return attrs.evolve(base, **settings)
 
@@ -257,4 +287,8 @@ def validate(config: Config) -> Config:
         raise BadConfig("a TLS certificate and its key are needed both or not at all")
     if config.oauth != OAuthSettings() and not config.oauth.introspection:
         raise BadConfig("[oauth] is nothing without its introspection")
+    for where, _ in config.capabilities_off:
+        if where not in (EVERYWHERE, *config.listen):
+            there = ", ".join(config.listen)
+            raise BadConfig(f"capabilities_off.{where!r} is none of the listeners: {there}")
     return config

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from socket import gethostname
-from typing import Any, Final, NoReturn
+from typing import Any, NoReturn
 
 import attrs
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
-from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python import usage
 
 from moximap import config
@@ -22,14 +21,12 @@ from moximap.config import BadConfig, Config
 from moximap.demo import Demo
 from moximap.identity.authenticator import Authenticator
 from moximap.identity.introspection import introspector
-from moximap.imap.protocol import IMAPFactory
 from moximap.imap.site import Site
-from moximap.net.alpn import https
+from moximap.kinds import KINDS
 from moximap.net.certificates import ensure
 from moximap.net.doorbell import Doorbell
 from moximap.net.listeners import (BadListen, CannotListen, IListen, Late, Listeners,
                                    allow_descriptors)
-from moximap.net.onionconnection import by_origin
 from moximap.net.onionlisten import onion_ports, parse_all
 from moximap.net.onionplace import BadOnion
 from moximap.net.onionservice import certificate as onion_certificate, services as onion_services
@@ -40,21 +37,6 @@ from moximap.store.errors import StoreError
 from moximap.store.threads import Pool
 
 _log = Logger()
-
-
-def _imaps(site: Site) -> IProtocolFactory:
-    imap = IMAPFactory(site, implicit_tls=True)
-    return by_origin(lambda tls: TLSMemoryBIOFactory(tls, False, imap), site.tls, site.onion_tls)
-
-
-def _https(site: Site) -> IProtocolFactory:
-    imap, patience = IMAPFactory(site, implicit_tls=True), site.limits.handshake_timeout
-    return by_origin(lambda tls: https(tls, site.reactor, patience, imap), site.tls, site.onion_tls)
-
-
-#: The kinds of `--listen KIND=ENDPOINT`, and what speaks there.
-KINDS: Final[dict[str, Callable[[Site], IProtocolFactory]]] = {
-    "imap": IMAPFactory, "imaps": _imaps, "https": _https}
 
 
 def _refuse(error: object) -> NoReturn:
@@ -163,13 +145,14 @@ class Server(MultiService):
         self._made_by = os.getpid()                  # another one later: twistd has become a daemon
         self._reactor = reactor
         self._tls = tls
-        self._late = {kind: Late() for kind in KINDS}
         self._pool = Pool(reactor, settings.threads)
         own = [] if sockets else parse_all(settings.listen, KINDS, settings.data or Path(), settings.onion)
         listens: Sequence[IListen] = sockets or own
+        self._late = {listen.setting: (listen.kind, Late()) for listen in listens}
         self._doorbell = Doorbell(reactor, (settings.data or Path()) / "bell")
         self._doorbell.setServiceParent(self)  # type: ignore[no-untyped-call]
-        self.listeners = Listeners(reactor, listens, self._late, self._ready)
+        late = {setting: late for setting, (_, late) in self._late.items()}
+        self.listeners = Listeners(reactor, listens, late, self._ready)
         self.listeners.setServiceParent(self)  # type: ignore[no-untyped-call]
         for service in onion_services(reactor, onion_ports(own), settings.onion):
             service.setServiceParent(self)  # type: ignore[no-untyped-call]
@@ -222,8 +205,8 @@ class Server(MultiService):
                     tokens=introspector(self._reactor, self.config.oauth), peer_key=peer_key,
                     listen_to_bells=self._doorbell.doRead, **config.of_site(self.config))
         self._doorbell.connect(site.accounts, site.guard.directory_changed)
-        for kind, late in self._late.items():
-            late.behind = KINDS[kind](site)
+        for setting, (kind, late) in self._late.items():
+            late.behind = KINDS[kind](site, self.config.hidden(setting))
         return site
 
     def _certificate(self, data: Path) -> tuple[Path, Path]:
@@ -255,7 +238,8 @@ class Supervisor(MultiService):
         self._settings = settings
         self._reactor = reactor
         self._listens = parse_all(settings.listen, KINDS, settings.data or Path(), settings.onion)
-        self._listeners = Listeners(reactor, self._listens, {kind: Late() for kind in KINDS}, self._ready)
+        self._listeners = Listeners(reactor, self._listens, {one.setting: Late() for one in self._listens},
+                                    self._ready)
         self._listeners.setServiceParent(self)  # type: ignore[no-untyped-call]
         self.workers = Workers(reactor, settings.workers, ["-m", "moximap.worker"])
         self.workers.setServiceParent(self)  # type: ignore[no-untyped-call]

@@ -76,7 +76,7 @@ class AlpnTests(SecureCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.https: Any = tap.KINDS["https"](self.site)
+        self.https: Any = tap.KINDS["https"](self.site, frozenset())
 
     def visit(self, key: Any = None, *wanted: bytes) -> Visitor:
         visitor = Visitor(self, key, wanted)

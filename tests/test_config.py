@@ -74,6 +74,18 @@ class ConfigFiles(SynchronousTestCase):
                           ("[limits]\nidle_timeout = nan", "limits.idle_timeout")):
             self.assertIn(f": {key} must be", self.bad(text))
 
+    def test_capabilities_are_switched_off_by_listener(self) -> None:
+        self.assertEqual(
+            self.read('[capabilities_off]\n"imaps=tcp:993" = ["uidonly", "NOTIFY"]\n"*" = []').hidden("imaps=tcp:993"),
+            {b"UIDONLY", b"NOTIFY"})
+        self.assertEqual(self.read('[capabilities_off]\n"*" = ["NOTIFY"]').hidden("imap=tcp:143"), {b"NOTIFY"})
+        for text, said in (("capabilities_off = 5", "must be a table"), ('[capabilities_off]\n"*" = 5', "a list"),
+                           ('[capabilities_off]\n"*" = ["IMAP4rev1"]', "is no capability")):
+            self.assertIn(said, self.bad(text))
+        nowhere = Config(capabilities_off=(("imap=tcp:14", frozenset()),))
+        self.assertIn("none of the listeners: imap=tcp:143",
+                      str(self.assertRaises(BadConfig, config.validate, nowhere)))
+
     def test_what_is_not_toml_is_told(self) -> None:
         self.assertIn("not TOML", self.bad("data = mail"))
         self.assertIn("not TOML", self.bad(b"\xff\xfe"))

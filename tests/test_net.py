@@ -63,7 +63,7 @@ class Listening(TestCase):
         self.ready: list[IAddress] = []
 
     def listeners(self, *listens: Listen) -> Listeners:
-        service = Listeners(self.reactor, listens, dict.fromkeys(KINDS, Factory.forProtocol(Hello)),
+        service = Listeners(self.reactor, listens, dict.fromkeys(map(str, listens), Factory.forProtocol(Hello)),
                             self.heard)
         self.addCleanup(service.stopService)
         return service

@@ -18,7 +18,9 @@ class WorkerTests(ServerTestCase):
     def start_server(self) -> Server:
         data = self.directory / "data"
         add_account(data, self.user, self.password)
-        child = twistd("--data", data, "--plaintext-login", "--workers", "2", *listen("imap"),
+        settings = self.directory / "settings.toml"
+        settings.write_text(f'[capabilities_off]\n"{listen("imap")[1]}" = ["QUOTA"]\n')
+        child = twistd("--data", data, "--plaintext-login", "--workers", "2", *listen("imap"), "--config", settings,
                        directory=self.directory)
         self.look_after(child)
         child.wait_until(lambda lines: self.serving(lines) == 2)
@@ -72,6 +74,23 @@ class WorkerTests(ServerTestCase):
             second.store(str(count), "+FLAGS", "\\Flagged")
             first.noop()
             self.assertIn(b"%d (UID %d FLAGS (\\Flagged))" % (count, count), first.response("FETCH")[1])
+
+    def test_notify_tells_what_the_other_worker_did(self) -> None:
+        first, second = self.one_of_each().values()
+        first.xatom("NOTIFY", "SET", "(PERSONAL (MessageNew MessageExpunge MailboxName))")
+        for count in range(1, 6):
+            second.append("Junk", "", "", b"Subject: %d\r\n\r\nhi\r\n" % count)
+            self.assertEqual(first.readline(), b"* STATUS Junk (UIDNEXT %d MESSAGES %d UNSEEN %d)\r\n"
+                             % (count + 1, count, count))
+        second.create("New")
+        self.assertTrue(first.readline().endswith(b' "/" New\r\n'))
+        first.noop()
+        self.assertEqual(first.response("STATUS")[1], [None], "told twice")
+
+    def test_workers_know_what_is_switched_off_for_a_listener(self) -> None:
+        for client in self.one_of_each().values():
+            self.assertNotIn(b"QUOTA", client.capability()[1][0].split())
+            self.assertIn(b"IDLE", client.capability()[1][0].split())
 
     def test_a_killed_worker_is_replaced_and_nothing_acknowledged_is_lost(self) -> None:
         by_pid = self.one_of_each()

@@ -10,7 +10,7 @@ import click
 
 from moximap.cli.accounts import as_json
 from moximap.cli.context import Data, pass_data
-from moximap.imap.dialect import standard
+from moximap.imap.dialect import known_capabilities
 
 
 @click.command()
@@ -57,13 +57,6 @@ def capabilities(data: Data, address: str, off: tuple[str, ...], on: tuple[str, 
 
 def _upper(names: Iterable[str]) -> set[str]:
     return {name.upper() for name in names}
-
-
-def known_capabilities() -> set[str]:
-    """What clients may be told of after login, and what they may ENABLE, in upper case."""
-    dialect = standard()
-    told = {row.name for extension in dialect.extensions for row in extension.capabilities}
-    return {name.decode().upper() for name in told | set(dialect.tables["enable"])} - {"IMAP4REV1"}
 
 
 @click.group()

@@ -55,7 +55,7 @@ class Spec:
     line (RFC 9051 7.5.1). ``tells``: whether any changes are. ``writes``: refused in a mailbox that is
     selected read-only. ``numbered``: it uses sequence numbers. ``admit``: judges a literal before its
     continuation is sent (it raises a refusal); True: it is a message and may be spooled to disk, False:
-    it is a string like any other.
+    it is a string like any other.  ``capability``: where that is switched off the command is unknown.
     """
 
     parse: Callable[[Cursor], ICommand]
@@ -65,6 +65,7 @@ class Spec:
     writes: bool = False
     numbered: bool = False
     admit: Admit | None = None
+    capability: bytes = b""
 
 
 @attrs.frozen
@@ -172,6 +173,13 @@ class Dialect:
                  and c.name.upper() not in session.hidden]
         names.sort(key=lambda name: (not name.startswith(b"IMAP4"), name))
         return b" ".join(names)
+
+
+def known_capabilities() -> set[str]:
+    """What clients may be told of, and what they may ENABLE, in upper case: all that can be switched off."""
+    dialect = standard()
+    told = {row.name for extension in dialect.extensions for row in extension.capabilities}
+    return {name.decode().upper() for name in told | set(dialect.tables["enable"])} - {"IMAP4REV1"}
 
 
 def discover() -> Iterable[Extension]:

@@ -35,7 +35,7 @@ def start(cursor: Cursor, session: Session) -> tuple[bytes, Spec]:
     if name == b"UID" and cursor.at_sp():
         name = b"UID " + cursor.word("command")
         spec = session.dialect.commands.get(name)
-    if spec is None:
+    if spec is None or spec.capability in session.hidden:
         raise Bad(f"unknown command {name.decode()}")
     return name, spec
 

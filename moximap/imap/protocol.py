@@ -28,9 +28,9 @@ from moximap.net.peer import Peer
 
 @implementer(IHandshakeListener)
 class IMAPProtocol(Intake):
-    """One connection.  ``implicit_tls``: the greeting waits for the handshake."""
+    """One connection.  ``implicit_tls``: the greeting waits for the handshake.  ``hidden``: capabilities."""
 
-    def __init__(self, site: Site, implicit_tls: bool) -> None:
+    def __init__(self, site: Site, implicit_tls: bool, hidden: frozenset[bytes] = frozenset()) -> None:
         super().__init__(site, Outlet(site.reactor, lambda: self._patience.blocked()))
         self.tls = self.layered = False
         self.peer: Peer
@@ -41,7 +41,7 @@ class IMAPProtocol(Intake):
         self._layer_next: MakeLayer | None = None
         self.write = self._outlet.write
         self.ready = self._outlet.ready
-        self.session = Session(site, self)
+        self.session = Session(site, self, hidden)
         self._patience = Patience(site.reactor, site.limits, self.session, self._outlet, self._client_waits,
                                   self._silent, self._abort)
 
@@ -221,15 +221,20 @@ class IMAPProtocol(Intake):
 
 
 class IMAPFactory(Factory):
-    """Makes a protocol for each connection of a site.  ``implicit_tls``: behind a TLS listener."""
+    """Makes a protocol for each connection of a site.  ``implicit_tls``: behind a TLS listener.
+
+    ``hidden``: capabilities, in upper case, that are switched off there.
+    """
 
     noisy = False
 
-    def __init__(self, site: Site, implicit_tls: bool = False) -> None:
+    def __init__(self, site: Site, implicit_tls: bool = False,
+                 hidden: frozenset[bytes] = frozenset()) -> None:
         self.site = site
         self._implicit_tls = implicit_tls
+        self._hidden = hidden
 
     def buildProtocol(self, addr: IAddress | None) -> IMAPProtocol:
-        protocol = IMAPProtocol(self.site, self._implicit_tls)
+        protocol = IMAPProtocol(self.site, self._implicit_tls, self._hidden)
         protocol.factory = self
         return protocol

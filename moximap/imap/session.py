@@ -109,11 +109,11 @@ class Session:
     """``enabled`` has ENABLE names in upper case.  ``saved`` is the search result that "$" names.
 
     ``key``: what it was entered by, if that was a key.  ``guarded``: it ends when its key or account does.
-    ``hidden``: capabilities, in upper case, of which the client is not told.
+    ``hidden``: capabilities, in upper case, that are switched off for this listener and account.
     ``watches`` are asked wherever changes may be told, and wake an IDLE.  ``policy``: what is told when.
     """
 
-    def __init__(self, site: Site, out: IOutlet) -> None:
+    def __init__(self, site: Site, out: IOutlet, hidden: frozenset[bytes] = frozenset()) -> None:
         self.site = site
         self.out = out
         self.write = out.write
@@ -122,7 +122,7 @@ class Session:
         self.record: AccountRecord | None = None
         self.key: KeyRecord | None = None
         self.guarded = True
-        self.hidden: frozenset[bytes] = frozenset()
+        self.hidden = hidden
         self._expiry: Expiry | None = None
         self.room: OpenAccount | None = None
         self.view: View | None = None
@@ -227,7 +227,7 @@ class Session:
         if self.visit is not None:
             self.visit.leave()
         self.state = AUTHENTICATED
-        self.hidden = frozenset(name.encode() for name in record.capabilities_off)
+        self.hidden |= frozenset(name.encode() for name in record.capabilities_off)
         if key is not None and key.until is not None:
             self._expiry = Expiry(self, key.until)
         if record.name in self.site.traced:

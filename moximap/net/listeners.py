@@ -34,6 +34,10 @@ class IListen(Protocol):
     @property
     def kind(self) -> str: ...
 
+    @property
+    def setting(self) -> str:
+        """`KIND=ENDPOINT` as the settings have it."""
+
     def on(self, reactor: Any) -> IStreamServerEndpoint:
         """The endpoint; BadListen.  Nothing listens yet."""
 
@@ -57,6 +61,10 @@ class Listen:
 
     def __str__(self) -> str:
         return f"{self.kind}={self.endpoint}"
+
+    @property
+    def setting(self) -> str:
+        return str(self)
 
     def on(self, reactor: Any) -> IStreamServerEndpoint:
         """The endpoint; BadListen.  Nothing listens yet."""
@@ -99,9 +107,9 @@ class Listeners(Service):
     def __init__(self, reactor: Any, listens: Sequence[IListen],
                  factories: Mapping[str, IProtocolFactory],
                  ready: Callable[[Sequence[IListeningPort]], object] = lambda ports: None) -> None:
-        """``factories``: what speaks on a connection of each kind.  Raises BadListen."""
+        """``factories``: what speaks on a connection of each listener, by its setting.  Raises BadListen."""
         self._reactor = reactor
-        self._todo = [(listen, listen.on(reactor), factories[listen.kind]) for listen in listens]
+        self._todo = [(listen, listen.on(reactor), factories[listen.setting]) for listen in listens]
         self._ready = ready
         self._listening: list[Deferred[_Port]] = []
 

@@ -100,6 +100,10 @@ class OnionListen:
         return f"{self.kind}={self.endpoint}"
 
     @property
+    def setting(self) -> str:
+        return str(self)
+
+    @property
     def endpoint(self) -> str:
         return f"onion:{self.port}"
 

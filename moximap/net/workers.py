@@ -42,11 +42,12 @@ GRACE: Final = 10.0
 class Adopted:
     """A listening socket of the supervisor, as a worker gets it.
 
-    ``family``: a number of the module socket.  ``proxied``: connections begin with a PROXY line.
-    ``onion``: it is a port of the onion service.
+    ``setting``: what it was made for.  ``family``: a number of the module socket.  ``proxied``:
+    connections begin with a PROXY line.  ``onion``: it is a port of the onion service.
     """
 
     kind: str
+    setting: str
     descriptor: int
     family: int
     proxied: bool
@@ -68,7 +69,7 @@ def adopt(listen: Listen | OnionListen, port: Any) -> Adopted:
     port.stopReading()
     onion = listen if isinstance(listen, OnionListen) else None
     proxied = listen.endpoint.startswith("haproxy:")
-    return Adopted(listen.kind, port.fileno(), int(port.socket.family), proxied, onion)
+    return Adopted(listen.kind, listen.setting, port.fileno(), int(port.socket.family), proxied, onion)
 
 
 def pack(settings: object, sockets: Sequence[Adopted]) -> bytes:

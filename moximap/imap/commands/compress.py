@@ -39,5 +39,5 @@ def possible(session: Session) -> bool:
 EXTENSION = Extension(
     name="COMPRESS", rfcs=(4978,),
     capabilities=(Capability(b"COMPRESS=DEFLATE", possible),),
-    commands={b"COMPRESS": Spec(parse, LOGGED_IN)},
+    commands={b"COMPRESS": Spec(parse, LOGGED_IN, capability=b"COMPRESS=DEFLATE")},
 )

@@ -65,6 +65,7 @@ EXTENSION = Extension(
     capabilities=(Capability(b"MOVE"),),
     commands={b"COPY": Spec(parse_copy(False, False), SELECTED, numbered=True),
               b"UID COPY": Spec(parse_copy(True, False), SELECTED),
-              b"MOVE": Spec(parse_copy(False, True), SELECTED, writes=True, numbered=True),
-              b"UID MOVE": Spec(parse_copy(True, True), SELECTED, writes=True)},
+              b"MOVE": Spec(parse_copy(False, True), SELECTED, writes=True, numbered=True,
+                            capability=b"MOVE"),
+              b"UID MOVE": Spec(parse_copy(True, True), SELECTED, writes=True, capability=b"MOVE")},
 )

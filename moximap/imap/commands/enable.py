@@ -42,6 +42,6 @@ def parse(p: Cursor) -> Enable:
 EXTENSION = Extension(
     name="ENABLE", rfcs=(5161, 6855, 9051, 9755),
     capabilities=(Capability(b"ENABLE"), Capability(b"UTF8=ACCEPT", logged_in)),
-    commands={b"ENABLE": Spec(parse, LOGGED_IN)},
+    commands={b"ENABLE": Spec(parse, LOGGED_IN, capability=b"ENABLE")},
     enable={b"UTF8=ACCEPT": Enabling()},
 )

@@ -35,5 +35,5 @@ EXTENSION = Extension(
     name="EXPUNGE", rfcs=(9051, 4315),
     capabilities=(Capability(b"UIDPLUS"),),
     commands={b"EXPUNGE": Spec(parse_expunge, SELECTED, writes=True),
-              b"UID EXPUNGE": Spec(parse_uid_expunge, SELECTED, writes=True)},
+              b"UID EXPUNGE": Spec(parse_uid_expunge, SELECTED, writes=True, capability=b"UIDPLUS")},
 )

@@ -61,5 +61,5 @@ def _pair(p: Cursor) -> tuple[str, str | None]:
 EXTENSION = Extension(
     name="ID", rfcs=(2971,),
     capabilities=(Capability(b"ID"),),
-    commands={b"ID": Spec(parse, ANY_STATE)},
+    commands={b"ID": Spec(parse, ANY_STATE, capability=b"ID")},
 )

@@ -121,5 +121,5 @@ def parse(p: Cursor) -> Idle:
 EXTENSION = Extension(
     name="IDLE", rfcs=(9051, 2177),
     capabilities=(Capability(b"IDLE"),),
-    commands={b"IDLE": Spec(parse, LOGGED_IN)},
+    commands={b"IDLE": Spec(parse, LOGGED_IN, capability=b"IDLE")},
 )

@@ -52,7 +52,7 @@ class Authenticate:
 
     async def run(self, session: Session) -> Reply:
         row: Mechanism | None = session.dialect.tables["mechanisms"].get(self.mechanism)
-        if row is None or not row.offered(session):
+        if row is None or not row.offered(session) or b"AUTH=" + self.mechanism in session.hidden:
             session.attempts.made("(unrecognized)", "", "-", "badprotocol")
             raise No("there is no such mechanism here", b"CANNOT")
         row.insist(session)
@@ -93,7 +93,7 @@ EXTENSION = Extension(
         Capability(b"AUTH=PLAIN", lambda s: early(s) and secure(s)),
         Capability(b"AUTH=LOGIN", lambda s: early(s) and secure(s)),
         Capability(b"SASL-IR")),
-    commands={b"STARTTLS": Spec(parse_starttls, NOT_AUTHENTICATED),
+    commands={b"STARTTLS": Spec(parse_starttls, NOT_AUTHENTICATED, capability=b"STARTTLS"),
               b"LOGIN": Spec(parse_login, NOT_AUTHENTICATED),
               b"AUTHENTICATE": Spec(parse_authenticate, NOT_AUTHENTICATED)},
     mechanisms={b"PLAIN": Mechanism(lambda channel: Plain(), insist_on_tls),

@@ -241,8 +241,8 @@ def _enabled(session: Session) -> None:
 EXTENSION = Extension(
     name="METADATA", rfcs=(5464,),
     capabilities=(Capability(b"METADATA", logged_in),),
-    commands={b"GETMETADATA": Spec(parse_get, LOGGED_IN),
-              b"SETMETADATA": Spec(parse_set, LOGGED_IN, admit=admit)},
+    commands={b"GETMETADATA": Spec(parse_get, LOGGED_IN, capability=b"METADATA"),
+              b"SETMETADATA": Spec(parse_set, LOGGED_IN, admit=admit, capability=b"METADATA")},
     enable={b"METADATA": Enabling(begin=_enabled),
             b"METADATA-SERVER": Enabling(begin=_enabled)},
 )

@@ -207,5 +207,5 @@ def _sources(p: Cursor) -> tuple[Filter, ...]:
 EXTENSION = Extension(
     name="MULTISEARCH", rfcs=(5465, 7377),
     capabilities=(Capability(b"MULTISEARCH"),),
-    commands={b"ESEARCH": Spec(parse, LOGGED_IN, may_expunge=False)},
+    commands={b"ESEARCH": Spec(parse, LOGGED_IN, may_expunge=False, capability=b"MULTISEARCH")},
 )

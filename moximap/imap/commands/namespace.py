@@ -24,5 +24,5 @@ def parse(p: Cursor) -> Namespace:
 EXTENSION = Extension(
     name="NAMESPACE", rfcs=(9051, 2342),
     capabilities=(Capability(b"NAMESPACE"),),
-    commands={b"NAMESPACE": Spec(parse, LOGGED_IN)},
+    commands={b"NAMESPACE": Spec(parse, LOGGED_IN, capability=b"NAMESPACE")},
 )

@@ -46,5 +46,5 @@ def parse(p: Cursor) -> Notify:
 EXTENSION = Extension(
     name="NOTIFY", rfcs=(5465,),
     capabilities=(Capability(b"NOTIFY", logged_in),),
-    commands={b"NOTIFY": Spec(parse, LOGGED_IN)},
+    commands={b"NOTIFY": Spec(parse, LOGGED_IN, capability=b"NOTIFY")},
 )

@@ -93,8 +93,8 @@ EXTENSION = Extension(
     name="QUOTA", rfcs=(9208,),
     capabilities=(Capability(b"QUOTA"), Capability(b"QUOTA=RES-STORAGE"), Capability(b"QUOTA=RES-MESSAGE"),
                   Capability(b"QUOTA=RES-MAILBOX")),
-    commands={b"GETQUOTA": Spec(parse_getquota, LOGGED_IN),
-              b"GETQUOTAROOT": Spec(parse_getquotaroot, LOGGED_IN),
-              b"SETQUOTA": Spec(parse_setquota, LOGGED_IN)},
+    commands={b"GETQUOTA": Spec(parse_getquota, LOGGED_IN, capability=b"QUOTA"),
+              b"GETQUOTAROOT": Spec(parse_getquotaroot, LOGGED_IN, capability=b"QUOTA"),
+              b"SETQUOTA": Spec(parse_setquota, LOGGED_IN, capability=b"QUOTA")},
     status={b"DELETED-STORAGE": counter("deleted_size")},
 )

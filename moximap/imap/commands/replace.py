@@ -78,6 +78,8 @@ def parse_replace(uid: bool) -> Callable[[Cursor], Replace]:
 EXTENSION = Extension(
     name="REPLACE", rfcs=(8508,),
     capabilities=(Capability(b"REPLACE"),),
-    commands={b"REPLACE": Spec(parse_replace(False), SELECTED, writes=True, admit=admit_replace(False)),
-              b"UID REPLACE": Spec(parse_replace(True), SELECTED, writes=True, admit=admit_replace(True))},
+    commands={b"REPLACE": Spec(parse_replace(False), SELECTED, writes=True, admit=admit_replace(False),
+                               capability=b"REPLACE"),
+              b"UID REPLACE": Spec(parse_replace(True), SELECTED, writes=True, admit=admit_replace(True),
+                                   capability=b"REPLACE")},
 )

@@ -153,5 +153,5 @@ EXTENSION = Extension(
     commands={b"SELECT": Spec(parse_select(False), LOGGED_IN, tells=False),
               b"EXAMINE": Spec(parse_select(True), LOGGED_IN, tells=False),
               b"CLOSE": Spec(parse_close, SELECTED, tells=False),
-              b"UNSELECT": Spec(parse_unselect, SELECTED, tells=False)},
+              b"UNSELECT": Spec(parse_unselect, SELECTED, tells=False, capability=b"UNSELECT")},
 )
