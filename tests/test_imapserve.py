@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 import subprocess
@@ -119,6 +120,8 @@ class PipeTests(TunnelCase):
     def test_the_end_of_the_input_ends_it_after_the_last_answer(self) -> None:
         self.fill(500)
         said, complaints = self.serve(b"a SELECT INBOX\r\nb UID FETCH 1:* BODY.PEEK[]\r\nc NOOP\r\n", self.user)
+        quick, _ = self.serve(b"".join(b"%d NOOP\r\n" % number for number in range(50)), self.user)
+        self.assertEqual(quick.count(b" OK NOOP"), 50)
         self.assertEqual(said.count(b"Subject: letter"), 500)
         self.assertRegex(said, rb"c OK [^\r\n]+\r\n\Z")
         self.assertEqual(complaints, b"")
@@ -137,6 +140,32 @@ class PipeTests(TunnelCase):
         said, complaints = self.serve(b"a NOOP\r\n", "nobody@example.org", code=2)
         self.assertEqual(said, b"")
         self.assertRegex(complaints, rb"\Amoximap: [^\n]+\n\Z")
+
+    def test_it_honours_the_servers_settings(self) -> None:
+        settings = self.directory / "moximap.toml"
+        settings.write_text(f'data = "{self.data}"\ntrace = ["{self.user}"]\n[limits]\nappend = 1234\nline = 200\n')
+        words = [word for word in command(self.data, "--config", str(settings), self.user)
+                 if word not in ("--data", str(self.data))]
+        done = subprocess.run(words, input=b"a NOOP\r\nb " + b"x" * 300 + b"\r\n", capture_output=True, check=True,
+                              timeout=PROGRAM_SECONDS, env=environment())
+        self.assertIn(b" APPENDLIMIT=1234 ", done.stdout)
+        self.assertIn(b"* BYE", done.stdout)
+        self.assertIn(b"moximap: ada@example.org #1 C: a NOOP\n", done.stderr)
+        settings.write_text("nonsense = 1\n")
+        said, complaints = self.serve(b"", "--config", str(settings), self.user, code=2)
+        self.assertRegex(complaints, rb"\Amoximap: [^\n]+unknown key 'nonsense'[^\n]+\n\Z")
+
+    def test_it_is_on_record_as_any_login(self) -> None:
+        moximap_command(self.data, "address", "add", self.user, "a@example.org")
+        moximap_command(self.data, "account", "disable", self.user, "not today")
+        self.serve(b'a ID ("name" "tunnel")\r\nb LOGOUT\r\n', "a@example.org")
+        self.serve(b"a LOGOUT\r\n", "a@example.org")
+        said = moximap_command(self.data, "attempts", "--json")
+        records = {attempt["agent"]: attempt for attempt in json.loads(said)}
+        self.assertEqual(set(records), {'name="tunnel"', ""})
+        for attempt in records.values():
+            self.assertEqual([attempt[name] for name in ("account", "login", "mechanism", "result", "remote", "count")],
+                             [self.user, "a@example.org", "imapserve", "ok", "-", 1])
 
     def test_a_client_that_stops_reading_ends_it(self) -> None:
         self.fill(2000)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol
@@ -27,7 +28,9 @@ from twisted.logger import (FileLogObserver, FilteringLogObserver, LogEvent, Log
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from moximap import config
 from moximap.cli.context import Data, pass_data
+from moximap.config import BadConfig, Config
 from moximap.identity.authenticator import Authenticator
 from moximap.imap import proving
 from moximap.imap.errors import Bye, No
@@ -45,15 +48,16 @@ THREADS: Final = 2
 class Tunnel(IMAPProtocol):
     """A connection whose client is an account's owner from the start.  ``ended`` is called at its end.
 
-    Input that ends does not cut off the answers to what was asked before.  ``welcome``: there was a
-    greeting, and not a BYE.
+    Input that ends does not cut off the answers to what was asked before.  ``login``: the name that was
+    asked for.  ``welcome``: there was a greeting, and not a BYE.
     """
 
-    def __init__(self, site: Site, record: AccountRecord, ended: Callable[[], None]) -> None:
+    def __init__(self, site: Site, record: AccountRecord, login: str, ended: Callable[[], None]) -> None:
         super().__init__(site, implicit_tls=False)
         self.session.guarded = False
         self.welcome = False
         self._record = record
+        self._login = login
         self._ended = ended
         self._input_ended = False
 
@@ -68,6 +72,7 @@ class Tunnel(IMAPProtocol):
             await self.session.login(self._record)
         except No as error:
             raise Bye(error.text, error.code) from None
+        self.session.attempts.made("imapserve", self._login, self._record.name, "ok")
         proving.say_hello(self.session)
         self.welcome = True
 
@@ -85,9 +90,11 @@ class Tunnel(IMAPProtocol):
             self._abort_softly()
         return line
 
-    def _resume(self, data: bytes = b"") -> None:
-        super()._resume(data)
-        if self._input_ended and self._line is None and not (self._running or self.paused):
+    def take(self, data: bytes) -> None:
+        """The outermost call sees the end: inside it a command that took no time has others behind it."""
+        super().take(data)
+        if self._input_ended and self._line is None \
+                and not (self._running or self.paused or self._busyReceiving):
             self._abort_softly()
 
     def _abort_softly(self) -> None:
@@ -101,7 +108,13 @@ class Tunnel(IMAPProtocol):
 
 
 class Pipes(StandardIO):
-    """Two descriptors as a transport that can be cut off."""
+    """Two descriptors as a transport that can be cut off, and has no address."""
+
+    def getPeer(self) -> UNIXAddress:
+        return UNIXAddress(None)
+
+    def getHost(self) -> UNIXAddress:
+        return UNIXAddress(None)
 
     def abortConnection(self) -> None:
         if not self.disconnected:
@@ -152,16 +165,17 @@ def _blocking_again(*descriptors: int) -> Iterator[None]:
 
 
 class Serving:
-    """All that one session needs, in a process with a reactor."""
+    """All that one session needs, in a process with a reactor.  ``address``: of its account."""
 
-    def __init__(self, reactor: Any, path: Path, directory: Directory, record: AccountRecord) -> None:
+    def __init__(self, reactor: Any, path: Path, directory: Directory, address: str,
+                 settings: Config) -> None:
         self._reactor = reactor
         self._stopping = False
         self._pool = Pool(reactor, THREADS)
         self._doorbell = Doorbell(reactor, path / "bell")
         self.site = Site(directory=directory, authenticator=Authenticator(directory), pool=self._pool,
-                         reactor=reactor, listen_to_bells=self._doorbell.doRead)
-        self.tunnel = Tunnel(self.site, record, self._ended)
+                         reactor=reactor, listen_to_bells=self._doorbell.doRead, **config.of_site(settings))
+        self.tunnel = Tunnel(self.site, directory.account(address), address, self._ended)
 
     def run(self, output: int) -> None:
         """Until the session is over; OSError."""
@@ -196,29 +210,40 @@ def _line(event: LogEvent) -> str:
 
 
 def _log_to_standard_error() -> None:
-    """Warnings and worse; standard output is the client's."""
+    """Warnings and worse, and traces where there are any; standard output is the client's."""
     worse = LogLevelFilterPredicate(LogLevel.warn)
+    worse.setLogLevelForNamespace("moximap.trace", LogLevel.debug)
     observer = FilteringLogObserver(FileLogObserver(sys.stderr, _line), [worse])
     globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
+
+
+def _settings(file: Path | None) -> Config:
+    try:
+        return Config() if file is None else config.read(file)
+    except BadConfig as error:
+        raise click.UsageError(str(error)) from None
 
 
 @click.command()
 @click.argument("address")
 @click.option("--fd0", is_flag=True, help="Both directions on descriptor 0, such as a socket.")
+@click.option("--config", "file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="The server's configuration file: its limits and traces, and where the mail is.")
 @pass_data
-def imapserve(data: Data, address: str, fd0: bool) -> None:
+def imapserve(data: Data, address: str, fd0: bool, file: Path | None) -> None:
     """Speak IMAP on standard input and output, logged in to the account of ADDRESS.
 
     For the tunnel of mail programs, and ssh.  It ends when the input does, with 0; with 1 where the
     account takes no more connections, with 2 where there is no such account.
     """
     _log_to_standard_error()
-    output = 0 if fd0 else 1
+    output, settings = 0 if fd0 else 1, _settings(file)
+    data = Data(data.path or settings.data)
     with data.directory() as directory:
         assert data.path is not None
-        record = directory.account(address)
+        directory.account(address)
         from twisted.internet import reactor
-        serving = Serving(reactor, data.path, directory, record)
+        serving = Serving(reactor, data.path, directory, address, settings)
         with _blocking_again(0, output):
             serving.run(output)
     if not serving.tunnel.welcome:

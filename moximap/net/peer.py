@@ -7,6 +7,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from OpenSSL import SSL
+from twisted.internet.address import UNIXAddress
 
 from moximap.net.listeners import show_address
 from moximap.net.onionconnection import OnionAddress
@@ -15,6 +16,8 @@ from moximap.net.onionconnection import OnionAddress
 def _host(address: object) -> str:
     """The IP address alone; of others, such as sockets in the file system, what there is."""
     host = getattr(address, "host", None)
+    if isinstance(address, UNIXAddress) and not address.name:
+        return "-"
     return host if isinstance(host, str) else show_address(address) or "-"  # type: ignore[arg-type]
 
 
