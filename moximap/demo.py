@@ -19,10 +19,12 @@ from twisted.internet.interfaces import IAddress
 
 from moximap.config import BadConfig, Config
 from moximap.demomail import messages
+from moximap.identity import clientkeys
 from moximap.identity.passwords import make_verifiers
 from moximap.net.listeners import show_address
 from moximap.store.errors import NoSuchAccount
 from moximap.store.interfaces import IDirectory
+from moximap.store.keys import NoSuchKey
 
 ACCOUNT: Final = "demo"
 DATA: Final = "moximap-demo"
@@ -78,10 +80,26 @@ class Demo:
         if not known:
             # A demo's password may lie in a file: it opens invented mail, on this machine.
             password = "-".join(secrets.token_hex(2) for _ in range(3))
-            with open(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-                file.write(password + "\n")
+            _write_secret(kept, password.encode() + b"\n")
             directory.set_verifiers(ACCOUNT, make_verifiers(password))
         self.password = kept.read_text().strip()
+        self._fill_key(directory)
+
+    @property
+    def key(self) -> Path:
+        """The private key of a device, and its certificate."""
+        return self.data / "key.pem"
+
+    def _fill_key(self, directory: IDirectory) -> None:
+        """Make a key, or with a lost directory let the old one log in again."""
+        if not self.key.exists():
+            made = clientkeys.make("ecdsa-p256", "demo device")
+            _write_secret(self.key, made.key_pem + made.certificate_pem)
+        record = clientkeys.record(clientkeys.load(self.key.read_bytes()), ACCOUNT, None, time())
+        try:
+            directory.keys.find(record.fingerprint)
+        except NoSuchKey:
+            directory.keys.add(record)
 
     def announce(self, addresses: Sequence[IAddress]) -> None:
         """Print how to connect, in lines that can be pasted."""
@@ -90,8 +108,13 @@ class Demo:
         bound = {kind: show_address(address) for (kind, _, where), address in pairs
                  if not where.startswith("onion:")}
         certificate = self.settings.tls_certificate or self.data / "tls" / "certificate.pem"
-        self.out.write(instructions(self.data, self.password, certificate, bound))
+        self.out.write(instructions(self.data, self.password, certificate, bound, self.key))
         self.out.flush()
+
+
+def _write_secret(path: Path, content: bytes) -> None:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(content)
 
 
 def _add_mail(directory: IDirectory) -> None:
@@ -107,7 +130,7 @@ def _add_mail(directory: IDirectory) -> None:
             account.append(mailbox, several)
 
 
-def instructions(data: Path, password: str, certificate: Path, bound: dict[str, str]) -> str:
+def instructions(data: Path, password: str, certificate: Path, bound: dict[str, str], key: Path) -> str:
     """How to connect to ``bound``, a mapping from kind of listener to HOST:PORT."""
     lines = [f"moximap's demo is ready.  Its mail is in {data}; remove that to start afresh.", ""]
     lines += [f"  {kind:5}  {address}" for kind, address in bound.items()]
@@ -123,5 +146,13 @@ def instructions(data: Path, password: str, certificate: Path, bound: dict[str, 
             "By hand, or all at once:", "",
             f"  openssl s_client -quiet -verify_quiet -crlf -CAfile {tls} -connect {bound['imaps']}", "",
             f"  printf 'a LOGIN {ACCOUNT} {password}\\r\\nb SELECT INBOX\\r\\nc LOGOUT\\r\\n' |"
-            f" openssl s_client -quiet -verify_quiet -CAfile {tls} -connect {bound['imaps']}", ""]
+            f" openssl s_client -quiet -verify_quiet -CAfile {tls} -connect {bound['imaps']}", "",
+            *_by_key(url, f"-CAfile {tls} -connect {bound['imaps']}", tls, quote(str(key)))]
     return "\n".join([*lines, "Ctrl-C ends it.", ""])
+
+
+def _by_key(url: str, where: str, tls: str, key: str) -> list[str]:
+    return ["By the key of a device, without a password:", "",
+            f"  curl --cacert {tls} --cert {key} '{url}/INBOX;UID=1'", "",
+            f"  printf 'a SELECT INBOX\\r\\nb LOGOUT\\r\\n' | openssl s_client -quiet -verify_quiet"
+            f" -cert {key} -key {key} {where}", ""]

@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from moximap.config import Config
 from moximap.demo import Demo, free_port
 from moximap.demomail import messages
+from moximap.identity import clientkeys
 from moximap.identity.authenticator import Authenticator
 from moximap.store.directory import Directory
 from tests.server import Child, needs, run, run_on_terminal
@@ -66,6 +67,20 @@ class DemoAccount(SynchronousTestCase):
                          len(list(messages(1_800_000_000))))
         self.assertEqual(list(account.check()), [])
 
+    def test_a_second_run_has_the_same_key_and_a_lost_one_is_replaced(self) -> None:
+        path = Path(self.mktemp()).absolute()
+        key = self.fill(path).key
+        kept = key.read_bytes()
+        self.assertEqual(key.stat().st_mode & 0o777, 0o600)
+        self.assertEqual(self.fill(path).key.read_bytes(), kept)
+        key.unlink()
+        self.assertNotEqual(self.fill(path).key.read_bytes(), kept)
+        directory = Directory(path)
+        self.addCleanup(directory.close)
+        known = {one.fingerprint for one in directory.keys.of("demo")}
+        self.assertEqual(len(known), 2)
+        self.assertIn(clientkeys.record(clientkeys.load(key.read_bytes()), "demo", None, 0.0).fingerprint, known)
+
     def test_a_lost_password_is_replaced(self) -> None:
         path = Path(self.mktemp()).absolute()
         first = self.fill(path)
@@ -99,11 +114,19 @@ class DemoProcess(SynchronousTestCase):
                             "moximap", "--demo", *loopback, directory=self.directory)
         self.addCleanup(child.stop)
         child.wait_until(lambda lines: "Ctrl-C ends it.\n" in lines)
-        lines = {line.split()[0]: line.strip() for line in child.lines if line.startswith("  ")}
+        by_key = [line.strip() for line in child.lines if line.startswith("  ") and "key.pem" in line]
+        lines = {line.split()[0]: line.strip() for line in child.lines
+                 if line.startswith("  ") and line.strip() not in by_key}
         self.assertIn(b"Subject: New notebooks", self.paste(lines["curl"]))
         answer = self.paste(lines["printf"])
         self.assertIn(b"* 8 EXISTS\r\n", answer)
         self.assertIn(b"c OK", answer)
+        curl, openssl = by_key
+        self.assertNotIn(lines["curl"].split("--user demo:")[1].split()[0], curl + openssl)
+        self.assertIn(b"Subject: New notebooks", self.paste(curl))
+        answer = self.paste(openssl)
+        self.assertTrue(answer.startswith(b"* PREAUTH "), answer)
+        self.assertIn(b"* 8 EXISTS\r\n", answer)
         by_hand = run("sh", "-c", lines["openssl"], given=b"x NOOP\ny LOGOUT\n", directory=self.directory)
         self.assertIn(b"x OK", by_hand)
         # Standing in for the person who reads: save the first letter, and leave.
