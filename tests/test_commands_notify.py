@@ -46,6 +46,20 @@ class NotifyCase(IdleCase):
         self.assertEqual(self.client(number).received(), b"")
 
 
+class AgainTests(NotifyCase):
+    def test_57_what_an_earlier_set_promised_is_told_before_the_next_one_holds(self) -> None:
+        """What happened before the command must not get lost because the client now wants something else."""
+        self.notify("SET (PERSONAL (MessageNew MessageExpunge)) (SELECTED (MessageNew MessageExpunge))")
+        self.deliver("Junk")
+        self.dialogue("""
+            C: a NOTIFY SET (SELECTED (MessageNew MessageExpunge))
+            S: * STATUS Junk (UIDNEXT 2 MESSAGES 1 UNSEEN 1)
+            S: a OK NOTIFY completed
+        """)
+        self.deliver("Junk")
+        self.silent()
+
+
 class RefusalTests(NotifyCase):
     def test_57_unknown_events_are_named_with_all_that_there_are(self) -> None:
         self.dialogue(f"""

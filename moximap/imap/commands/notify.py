@@ -20,7 +20,12 @@ class Notify:
     status: bool = False
 
     async def run(self, session: Session) -> None:
-        """SET implies a NOOP: from here on only what is wished is told of the selected mailbox."""
+        """SET implies a NOOP: from here on only what is wished is told of the selected mailbox.
+
+        What an earlier SET has promised to tell is told before.
+        """
+        if self.wishes.groups:
+            await session.policy.tell(True)
         if self.wishes.groups and session.view is not None:
             session.view.flag_changes = True
             await Usual(session).tell_selected(True, None)

@@ -1,0 +1,120 @@
+"""Many sessions with NOTIFY over many mailboxes, one delivery after the other: `python -m benchmarks.notify`.
+
+Each session must be told of each delivery once: that is checked.  Printed are the times from the APPEND until
+the first and the last session have read it, and what the server takes of memory (PSS) before and after.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from selectors import EVENT_READ, DefaultSelector
+
+from benchmarks.client import Client, Wrong
+from benchmarks.servers import PASSWORD, ROOT, Running, free_port, wait_for
+
+USER = "u0"
+MESSAGE = b"From: ada@example.org\r\nSubject: number %d\r\n\r\nHello.\r\n"
+GROUPS = b"NOTIFY SET (PERSONAL (MailboxName MessageNew MessageExpunge FlagChange))"
+#: Seconds after the last telling in which nothing more may come.
+SILENCE = 0.2
+
+
+def start(home: Path, sessions: int, workers: int) -> Running:
+    """moximap with one account, which may have so many connections."""
+    data, port, settings = home / "data", free_port(), home / "settings.toml"
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", "from moximap.cli.main import main; main()", "--data", data,
+                    "account", "add", USER, "--password-stdin"], input=f"{PASSWORD}\n".encode(),
+                   check=True, env=environment)
+    most = sessions + 10
+    settings.write_text(f"[limits]\nconnections_per_account = {most}\nnew_connections = {10 * most}\n"
+                        f"early_connections = {most}\n")
+    with (home / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-c", "from twisted.scripts.twistd import run; run()",
+             "--nodaemon", "--pidfile=", "moximap", "--data", data, "--plaintext-login", "--config", settings,
+             "--workers", str(workers), "--listen", f"imap=tcp:{port}:interface=127.0.0.1"],
+            stdout=log, stderr=log, env=environment, cwd=home)
+    wait_for(port)
+    return Running("moximap", port, process.pid, ["kill", str(process.pid)])
+
+
+class Listeners:
+    """The sessions that are told."""
+
+    def __init__(self, port: int, count: int) -> None:
+        self.clients = [Client(port, USER, PASSWORD) for _ in range(count)]
+        self._selector = DefaultSelector()
+        for number, client in enumerate(self.clients):
+            client.ask(GROUPS)
+            self._selector.register(client.socket, EVENT_READ, number)
+
+    def hear(self, line: bytes, began: float) -> list[float]:
+        """Until each has read the line, and nothing else; when that was, in milliseconds.  Wrong."""
+        waiting, times = {*range(len(self.clients))}, []
+        while waiting:
+            ready = self._selector.select(30)
+            if not ready:
+                raise Wrong(f"{len(waiting)} were not told")
+            for key, _ in ready:
+                got = self.clients[key.data].socket.recv(65536)
+                if got != line or key.data not in waiting:
+                    raise Wrong(f"{key.data} was told {got!r}, not {line!r} once")
+                waiting.discard(key.data)
+                times.append(1000 * (time.perf_counter() - began))
+        if self._selector.select(SILENCE):
+            raise Wrong("somebody was told twice")
+        return times
+
+
+def measure(server: Running, sessions: int, mailboxes: int, deliveries: int) -> None:
+    owner = Client(server.port, USER, PASSWORD)
+    for number in range(mailboxes):
+        owner.ask(b"CREATE M%d" % number)
+    empty = server.memory()
+    listeners = Listeners(server.port, sessions)
+    firsts, lasts, before = [], [], 0
+    for number in range(deliveries + 1):
+        box, count = number * 7 % mailboxes, number // mailboxes + 1
+        line = b"* STATUS M%d (UIDNEXT %d MESSAGES %d UNSEEN %d)\r\n" % (box, count + 1, count, count)
+        began = time.perf_counter()
+        owner.append(f"M{box}", MESSAGE % number)
+        times = listeners.hear(line, began)
+        if number:                                    # the first one warms up
+            firsts.append(times[0])
+            lasts.append(times[-1])
+        else:
+            before = server.memory()
+    after = server.memory()
+    print(f"{sessions} sessions, {mailboxes} mailboxes, {deliveries} deliveries: each told once.\n"
+          f"first told: median {statistics.median(firsts):.1f} ms, worst {max(firsts):.1f}\n"
+          f"last told: median {statistics.median(lasts):.1f} ms, worst {max(lasts):.1f}\n"
+          f"memory: {empty} KiB without them, {before} after the first delivery, {after} after the last,"
+          f" {(before - empty) / sessions:.0f} for a session")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.notify", description=__doc__)
+    parser.add_argument("--sessions", type=int, default=200)
+    parser.add_argument("--mailboxes", type=int, default=500)
+    parser.add_argument("--deliveries", type=int, default=50)
+    parser.add_argument("--workers", type=int, default=1)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="moximap-benchmark-") as folder:
+        server = start(Path(folder), options.sessions, options.workers)
+        try:
+            measure(server, options.sessions, options.mailboxes, options.deliveries)
+        finally:
+            subprocess.run(server.stop, check=False)
+            time.sleep(1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
