@@ -61,7 +61,6 @@ class Listener:
         at_once = self.notified is not None and not self.notified.delayed
         return at_once or self.kind not in (*QUIET, "unasked")
 
-    #: It uses sequence numbers.
     numbers = True
 
     @property
@@ -228,7 +227,8 @@ class Listener:
         uids = found_by([response])
         if self.command is not None and self.command.resumes == "listed" and len(uids) == len(self.entries):
             assert self.cache is not None
-            for place, uid in enumerate(uids):
+            for number, uid in enumerate(uids, 1):
+                place = self.place_of(number, uid)
                 self._identify(place, uid)
                 self.entries[place].flags = self.cache.flags.get(uid)       # a newer one is yet to be fetched
 

@@ -30,13 +30,15 @@ SSL_verify = NO
 auth = PLAIN
 username = {remote}
 password = secret
-compress = YES
 """
 MESSAGE = b"From: ada@example.org\r\nSubject: number %d\r\n\r\n%b\r\n"
 
 
 class InterimapTests(ServerTestCase):
-    """Both sides are ours, two accounts of one server; one connection is over TLS."""
+    """Both sides are ours, two accounts of one server; one connection is over TLS.
+
+    That one it compresses without being told to.
+    """
 
     kinds = ("imap", "imaps")
     local, remote = "local@example.org", "remote@example.org"

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import zlib
 
-from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransport
-from twisted.trial.unittest import SynchronousTestCase
 
 from moximap.imap.intake import BACKLOG
 from moximap.imap.site import Limits
-from moximap.net.deflate import PIECE, Deflate
+from moximap.net.deflate import PIECE
 from tests import test_commands_idle, test_commands_messages
 from tests.deflated import FLUSHES, CompressCase
 
@@ -181,13 +178,29 @@ class StreamTests(CompressCase):
         client.protocol.dataReceived(b"b NOOP\r\n")
         self.assertEqual(client.received(), b"")
 
-    def test_a_connection_that_is_cut_inside_a_block(self) -> None:
+    def test_a_connection_that_is_cut_anywhere_inside_a_block(self) -> None:
+        """Client 12: what was read whole is done, the rest is forgotten, and nobody else hears of it."""
+        say = b"a APPEND INBOX {200+}\r\n" + b"0123456789" * 20 + b"\r\nb NOOP\r\n"
+        size = len(zlib.compress(say, wbits=-15))
+        done = []
+        for cut in range(1, size, 7 if self.byte_by_byte else 3):
+            client = self.client(str(cut))
+            client.protocol.dataReceived(client.raw(say)[:cut])
+            done.append(b"a OK" in client.received())
+            client.lose()
+            self.clock.advance(1)
+            self.assertIsNone(client.protocol.session.room)
+        self.assertEqual(done, sorted(done))
+        self.assertEqual(self.account().mailbox("INBOX").messages, sum(done))
+        self.assertEqual([path for path in self.data.rglob("*") if "spool" in path.name and path.is_file()], [])
+
+    def test_what_was_not_flushed_waits_until_it_is(self) -> None:
+        """Z_NO_FLUSH: zlib keeps a command to itself until it is asked."""
         client = self.client()
-        data = client.raw(b"a APPEND INBOX {200+}\r\n" + b"x" * 100)
-        client.protocol.dataReceived(data[:-7])
-        client.lose()
-        self.clock.advance(1)
+        client.protocol.dataReceived(client.deflater.compress(b"a NOOP\r\n"))
         self.assertEqual(client.received(), b"")
+        client.protocol.dataReceived(client.deflater.flush(zlib.Z_PARTIAL_FLUSH))
+        self.dialogue("S: a OK NOOP completed")
 
     def test_the_server_ends_its_stream(self) -> None:
         """CONTRACT 72."""
@@ -253,143 +266,9 @@ class BombTests(CompressCase):
         self.assertEqual(client.transport.producerState, "producing")
 
 
-class OutputTests(CompressCase):
-    def test_one_flush_for_all_writes_of_a_turn(self) -> None:
-        client = self.client()
-        self.clock.advance(0)
-        client.received()
-        client.send(b"a NOOP\r\n" * 50)
-        self.assertEqual(client.transport.value(), b"")
-        self.clock.advance(0)
-        self.assertEqual(client.transport.value().count(b"\0\0\xff\xff"), 1)
-        self.assertEqual(client.received(), b"a OK NOOP completed\r\n" * 50)
-
-    def test_a_client_that_does_not_read_is_waited_for(self) -> None:
-        """Back-pressure is the transport's, behind the layer."""
-        self.fill(3)
-        client = self.client()
-        client.send(b"s SELECT INBOX\r\n")
-        self.clock.advance(0)
-        client.received()
-        client.transport.producer.pauseProducing()
-        client.send(b"a FETCH 1:3 BODY.PEEK[]\r\nb NOOP\r\n")
-        self.clock.advance(0)
-        self.assertNotIn(b"b OK", client.received())
-        client.transport.producer.resumeProducing()
-        self.clock.advance(0)
-        self.assertIn(b"b OK", client.received())
-
-    def test_a_client_that_never_reads_is_given_up(self) -> None:
-        client = self.client()
-        client.transport.producer.pauseProducing()
-        client.send(b"a NOOP\r\n")
-        self.clock.advance(self.limits.write_timeout + 1)
-        self.assertTrue(client.transport.aborted)
-
-    def test_it_is_small(self) -> None:
-        self.fill(500)
-        client = self.client()
-        client.send(b"s SELECT INBOX\r\na FETCH 1:* ALL\r\n")
-        self.clock.advance(0)
-        octets = len(client.transport.value())
-        self.assertLess(octets, len(client.received()) / 10)
-
-
 class CompressedMessagesTests(CompressCase, test_commands_messages.MessageTests):
     """APPEND, FETCH and all that, through it."""
 
 
 class CompressedIdleTests(CompressCase, test_commands_idle.IdleTests):
     """IDLE through it: what changes is flushed."""
-
-
-class Above:
-    """Collects what a layer gives."""
-
-    def __init__(self) -> None:
-        self.taken = b""
-        self.dismissed = 0
-        self.largest = 0
-
-    def take(self, data: bytes) -> None:
-        self.taken += data
-        self.largest = max(self.largest, len(data))
-
-    def dismiss(self, text: str) -> None:
-        self.dismissed += 1
-
-
-class LayerTests(SynchronousTestCase):
-    """moximap.net.deflate by itself."""
-
-    def setUp(self) -> None:
-        self.clock = Clock()
-        self.transport = StringTransport()
-        self.above = Above()
-        self.layer = Deflate(self.transport, self.above, self.clock)
-
-    def test_every_cut_of_a_stream(self) -> None:
-        deflater = zlib.compressobj(wbits=-15)
-        data = b"".join(deflater.compress(b"%d NOOP\r\n" % n) + deflater.flush(flush)
-                        for n in range(20) for flush in FLUSHES.values())
-        plain = zlib.decompressobj(-15).decompress(data)
-        for cut in range(len(data)):
-            self.setUp()
-            self.layer.received(data[:cut])
-            self.layer.received(data[cut:])
-            self.assertEqual(self.above.taken, plain)
-
-    def test_pieces_of_bounded_size_one_in_a_turn(self) -> None:
-        for size in (PIECE - 1, PIECE, PIECE + 1, 3 * PIECE):
-            self.setUp()
-            self.layer.received(zlib.compress(b"x" * size, wbits=-15))
-            self.assertLessEqual(len(self.above.taken), PIECE)
-            self.assertEqual(self.transport.producerState, "producing" if size < PIECE else "paused")
-            for _ in range(4):
-                self.clock.advance(0)
-            self.assertEqual(self.above.taken, b"x" * size)
-            self.assertEqual(self.above.largest, min(size, PIECE))
-            self.assertEqual(self.transport.producerState, "producing")
-            self.assertEqual(self.clock.getDelayedCalls(), [])
-
-    def test_a_piece_is_not_made_while_paused(self) -> None:
-        self.layer.pauseProducing()
-        self.layer.received(zlib.compress(b"x" * 10, wbits=-15))
-        self.clock.advance(1)
-        self.assertEqual(self.above.taken, b"")
-        self.layer.resumeProducing()
-        self.clock.advance(0)
-        self.assertEqual(self.above.taken, b"x" * 10)
-
-    def test_nothing_is_compressed_after_the_end(self) -> None:
-        """CONTRACT 70: the compressor is never called again, whatever comes."""
-        for end in (self.layer.lost, self.layer.loseConnection, self.layer.abortConnection):
-            self.setUp()
-            end = getattr(self.layer, end.__name__)
-            self.transport.abortConnection = lambda: None
-            self.layer.write(b"before")
-            end()
-            said = self.transport.value()
-            self.layer._deflater = self.layer._inflater = None
-            self.layer.write(b"after")
-            self.layer.received(b"after")
-            self.layer.pauseProducing()
-            self.layer.resumeProducing()
-            self.layer.loseConnection()
-            self.clock.advance(1)
-            self.assertEqual(self.transport.value(), said)
-            self.assertEqual(self.clock.getDelayedCalls(), [])
-
-    def test_incompressible_data_goes_through(self) -> None:
-        import random
-        data = random.Random(1).randbytes(300_000)
-        self.layer.write(data)
-        self.clock.advance(0)
-        self.assertEqual(zlib.decompressobj(-15).decompress(self.transport.value()), data)
-        self.layer.received(zlib.compress(data, wbits=-15))
-        for _ in range(9):
-            self.clock.advance(0)
-        self.assertEqual(self.above.taken, data)
-
-    def test_the_rest_is_the_transports(self) -> None:
-        self.assertEqual(self.layer.getPeer(), self.transport.getPeer())
