@@ -34,6 +34,13 @@ class FoundTests(DialogueCase):
         self.assertIn("(UID 4 FLAGS () MODSEQ (3))", told)
         self.assertIn("[HIGHESTMODSEQ 2]", told)
 
+    def test_a_fetch_shows_what_another_process_was_answered_where_changes_of_flags_are_not_told(self) -> None:
+        self.ask("NOTIFY SET (SELECTED (MessageNew MessageExpunge))")
+        self.ask("SELECT INBOX")
+        for flag, asked in (("\\Flagged", ""), ("\\Seen", " (CHANGEDSINCE 1)")):
+            self.elsewhere.store(self.inbox, NumSet.of([2]), "=", [flag])
+            self.assertIn(f"FLAGS ({flag})", self.ask(f"FETCH 1:3 (FLAGS){asked}"))
+
     def test_close_expunges_what_another_process_marked_deleted(self) -> None:
         self.ask("SELECT INBOX")
         self.elsewhere.store(self.inbox, NumSet.of([2]), "+", ["\\Deleted"])

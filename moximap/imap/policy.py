@@ -68,8 +68,7 @@ class Usual:
         view, room = session.view, session.room
         if view is None or room is None:
             return
-        session.site.listen_to_bells()
-        if not room.fresh(view.image):
+        if session.behind(view.image):
             await room.refresh(view.image)
         if view.settled() and answered is None:
             return

@@ -17,6 +17,7 @@ from moximap.imap.view import View
 from moximap.imap.policy import IPolicy, Usual
 from moximap.imap.waiting import Waiting
 from moximap.net.peer import Peer
+from moximap.store.image import Image
 from moximap.store.interfaces import AccountRecord, IAccount
 from moximap.store.keys import KeyRecord
 from moximap.store.opened import OpenAccount
@@ -242,6 +243,11 @@ class Session:
         self.state = SELECTED
         self.saved = NumSet()
         self.dress(view)
+
+    def behind(self, image: Image) -> bool:
+        """Whether an image may lack what any process has written up to now: `room.refresh` brings it."""
+        self.site.listen_to_bells()
+        return self.room is not None and not self.room.fresh(image)
 
     def unselect(self) -> None:
         """No mailbox is selected any more."""

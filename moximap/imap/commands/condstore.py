@@ -69,7 +69,7 @@ class ChangedSince:
     async def narrow(self, session: Session, fetch: Fetch, uids: array[int]) -> array[int]:
         image, room = session.selected.image, session.room
         assert room is not None
-        if not room.fresh(image):
+        if session.behind(image):
             await room.refresh(image)
         rows = zip(image.uids, image.modseqs, strict=True)
         changed = array("I", [uid for uid, m in rows if m > self.modseq])

@@ -106,7 +106,7 @@ async def _from_memory(session: Session, plan: Plan, uids: Sequence[int]) -> int
     """Answer from the image as long as it has the messages; for how many it did."""
     view, room = session.selected, session.room
     assert room is not None
-    if not room.fresh(view.image):
+    if session.behind(view.image):
         await room.refresh(view.image)
     for start in range(0, len(uids), BATCH):
         lines = plan.from_image(view, uids[start:start + BATCH])

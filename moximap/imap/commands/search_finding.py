@@ -65,9 +65,8 @@ async def _columns(session: Session, view: View, room: OpenAccount) -> Columns:
     UIDs only grow, so these are all up to the view's last.  Those of the view that the image has not
     are gone, and match nothing, as in the store.
     """
-    session.site.listen_to_bells()
     image = view.image
-    if not room.fresh(image):
+    if session.behind(image):
         await room.refresh(image)
     count = bisect_right(image.uids, view.last)
     if count == len(image.uids):

@@ -120,9 +120,7 @@ class Close:
 
 
 def _may_have_deleted(session: Session, view: View) -> bool:
-    session.site.listen_to_bells()
-    assert session.room is not None
-    return not session.room.fresh(view.image) or any(code & DELETED for code in view.image.flags)
+    return session.behind(view.image) or any(code & DELETED for code in view.image.flags)
 
 
 def parse_select(read_only: bool) -> Callable[[Cursor], Select]:
