@@ -18,6 +18,7 @@ class Accounts:
 
     def __init__(self) -> None:
         self.records: dict[str, AccountRecord] = {}
+        self.found: list[bool] = []
 
     def put(self, name: str, password: str, *addresses: str, disabled: str | None = None) -> None:
         record = AccountRecord(name, 0.0, disabled, make_verifiers(password, 4096))
@@ -25,6 +26,7 @@ class Accounts:
             self.records[key] = record
 
     def account(self, name: str) -> AccountRecord:
+        self.found.append(name.casefold() in self.records)
         try:
             return self.records[name.casefold()]
         except KeyError:
@@ -58,6 +60,19 @@ class Passwords(LoginCase):
         self.refused("nobody", "sesame")
         self.assertEqual(len(self.checked), 3)
         self.assertEqual({v.mechanism for v in self.checked}, {"SCRAM-SHA-256"})
+
+    def test_a_name_costs_one_look_up_that_finds_and_one_that_does_not_whoever_it_is(self) -> None:
+        self.refused("jos\u00e9", "wrong")
+        costs = []
+        for login in ("jos\u00e9", "nobody"):
+            del self.accounts.found[:]
+            self.refused(login, "wrong")
+            password = sorted(self.accounts.found)
+            del self.accounts.found[:]
+            self.patch(self.authenticator, "_secret", b"secret")
+            self.authenticator.verifier(login, "SCRAM-SHA-256")
+            costs.append((password, sorted(self.accounts.found)))
+        self.assertEqual(costs, [([False, True], [False, True])] * 2)
 
     def test_an_account_without_a_password_is_not_entered(self) -> None:
         self.accounts.records["keyed"] = AccountRecord("keyed", 0.0)

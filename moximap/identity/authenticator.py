@@ -21,6 +21,8 @@ from moximap.store.keys import KeyRecord, NoSuchKey
 
 #: Logins that are remembered; each takes about 300 octets.
 CACHE_SIZE: Final = 4096
+#: A name that no account can have.
+NOBODY: Final = "//"
 
 
 @attrs.define
@@ -77,6 +79,7 @@ class Authenticator:
         self._verified = _Verified(cache_size)
         self._dummy = dummy_verifier()
         self._secret: bytes | None = None
+        self._known = NOBODY
 
     # passwords
 
@@ -86,8 +89,9 @@ class Authenticator:
         An unknown name costs what a wrong password costs.  That logins are disabled is told only to
         those who know the password.
         """
-        record = self._lookup(login)
-        if record is None or not self._verified.has(record, password):
+        record, stand_in = self._evenly(login)
+        remembered = stand_in is not None and self._verified.has(stand_in, password)
+        if record is None or not remembered:
             if not verify(password, _strongest(record.verifiers if record else ()) or self._dummy):
                 raise failure(record)
             assert record is not None            # no password fits the dummy
@@ -99,7 +103,7 @@ class Authenticator:
 
         Who is unknown, or has no password, looks like anybody.
         """
-        record = self._lookup(login)
+        record, _ = self._evenly(login)
         fake = self._fake(login, mechanism)
         for verifier in record.verifiers if record else ():
             if verifier.mechanism == mechanism:
@@ -187,6 +191,19 @@ class Authenticator:
         other = self._lookup(authzid)
         if other is None or other.name != record.name:
             raise AuthenticationFailed("the authorization identity is another account", account=record.name)
+
+    def _evenly(self, login: str) -> tuple[AccountRecord | None, AccountRecord | None]:
+        """The account of a name, and a stand-in if there is none.
+
+        One look-up finds somebody and one does not, whoever is asked for: what a store needs for a name
+        that it knows, and for one that it does not, can be told apart from outside in some hundred tries.
+        """
+        record = self._lookup(login)
+        if record is None:
+            return None, self._lookup(self._known)
+        self._known = record.name
+        self._lookup(NOBODY)
+        return record, record
 
     def _lookup(self, login: str) -> AccountRecord | None:
         try:
