@@ -251,7 +251,7 @@ def main() -> int:
                 if p < 0.001:
                     wrong.append(f"{name} tells unknown names by its time")
             seconds = revoked(home / "data", tls, 4 * options.workers)
-            print(f"revoked: {4 * options.workers} sessions in IDLE have heard it {1000 * seconds:.1f} ms later")
+            print(f"revoked: {4 * options.workers} sessions in IDLE heard it {1000 * seconds:.1f} ms later")
             if seconds > REVOKED:
                 wrong.append("a revoked key lives on for too long")
             print(f"directory.db with its log: {size(home / 'data') / 1e6:.1f} MB after all this")
