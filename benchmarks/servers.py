@@ -1,4 +1,5 @@
-"""The servers that are compared: moximap from this checkout, and Debian's Dovecot."""
+"""The servers that are compared: moximap from this checkout, and Debian's Dovecot, each with a directory of
+its own, on loopback, with the same certificate."""
 
 from __future__ import annotations
 
@@ -9,13 +10,27 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import attrs
 
+from benchmarks.client import Client
+from benchmarks.indexed import waiting
+
 ROOT = Path(__file__).resolve().parent.parent
-USERS = 20
+USERS = 100
 PASSWORD = "benchmark"
+START_SECONDS, STOP_SECONDS, SETTLE_SECONDS = 60.0, 60.0, 60.0
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+LIMITS = """
+[limits]
+connections = 20000
+connections_per_account = 1000
+new_connections = 100000
+early_connections = 1000
+"""
 
 DOVECOT = """
 base_dir = {home}/run
@@ -24,9 +39,12 @@ instance_name = benchmark-{port}
 protocols = imap
 listen = 127.0.0.1
 log_path = {home}/log
-ssl = no
+ssl = yes
+ssl_cert = <{certificate}
+ssl_key = <{key}
 disable_plaintext_auth = no
 mail_location = sdbox:~/mail
+mail_fsync = optimized
 first_valid_uid = 1
 mail_max_userip_connections = 2000
 default_vsz_limit = 1G
@@ -46,7 +64,8 @@ service imap-login {{
     port = {port}
   }}
   inet_listener imaps {{
-    port = 0
+    port = {tls_port}
+    ssl = yes
   }}
   service_count = 0
   process_min_avail = 2
@@ -68,26 +87,84 @@ service auth {{
 
 @attrs.define
 class Running:
-    """A server: its name, its port, its first process, and how it is stopped."""
+    """A server.  ``behind``: of some users, how many messages its search index lacks.
+
+    ``launch`` starts it, and again after ``stop``.
+    """
 
     name: str
     port: int
-    pid: int
-    stop: list[str]
+    tls_port: int
+    fsync: str
+    launch: Callable[[], int]
+    end: Callable[[int], None]
+    behind: Callable[[Iterable[str]], int] = lambda users: 0
+    pid: int = 0
+    started: list[int] = attrs.field(factory=list)
 
-    def memory(self) -> int:
-        """PSS of the process and all below it, in KiB."""
-        todo, total = [self.pid], 0
+    def start(self) -> None:
+        self.pid = self.launch()
+        wait_for(self.port)
+
+    def stop(self) -> None:
+        """End it and wait until it has; a second time does nothing."""
+        pid, self.pid = self.pid, 0
+        if pid:
+            self.end(pid)
+
+    def client(self, user: int = 0, tls: bool = False) -> Client:
+        return Client(self.tls_port if tls else self.port, f"u{user}", PASSWORD, tls)
+
+    def processes(self) -> list[int]:
+        """The first process and all below it."""
+        found, todo = [], [self.pid]
         while todo:
             pid = todo.pop()
             try:
-                rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-                total += next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
                 todo += [int(child) for task in Path(f"/proc/{pid}/task").iterdir()
                          for child in (task / "children").read_text().split()]
-            except (OSError, StopIteration):
-                pass
+            except OSError:
+                continue                              # it has ended meanwhile
+            found.append(pid)
+        return found
+
+    def memory(self) -> int:
+        """PSS of all processes, in KiB."""
+        total = 0
+        for pid in self.processes():
+            try:
+                rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+            except OSError:
+                continue
+            total += sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
         return total
+
+    def cpu(self) -> float:
+        """Seconds of processor time that its processes have used."""
+        total = 0
+        for pid in self.processes():
+            try:
+                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            total += int(fields[11]) + int(fields[12])
+        return total / _TICKS
+
+    def settle(self, users: Iterable[str] = ()) -> bool:
+        """Wait until it has nothing left to do: the index complete, no processor used.  False: it has not."""
+        limit = time.monotonic() + SETTLE_SECONDS
+        names = list(users)
+        while self.behind(names):
+            if time.monotonic() > limit:
+                return False
+            time.sleep(0.2)
+        before, now = -1.0, self.cpu()
+        while now - before > 1.5 / _TICKS:
+            if time.monotonic() > limit:
+                return False
+            time.sleep(0.1)
+            before, now = now, self.cpu()
+        return True
 
 
 def free_port() -> int:
@@ -98,39 +175,83 @@ def free_port() -> int:
 
 
 def wait_for(port: int) -> None:
-    for _ in range(300):
+    """Until a server greets there."""
+    limit = time.monotonic() + START_SECONDS
+    while time.monotonic() < limit:
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
+            with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+                if connection.recv(100).startswith(b"* OK"):
+                    return
         except OSError:
-            time.sleep(0.1)
-    raise SystemExit(f"nothing listens on port {port}")
+            pass
+        time.sleep(0.05)
+    raise SystemExit(f"no server greets on port {port}")
 
 
-def moximap(home: Path, workers: int) -> Running:
-    """moximap with USERS accounts, without TLS."""
-    data, port = home / "data", free_port()
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    for number in range(USERS):
-        subprocess.run([sys.executable, "-c", "from moximap.cli.main import main; main()", "--data", data,
-                        "account", "add", f"u{number}", "--password-stdin"], input=f"{PASSWORD}\n".encode(),
-                       check=True, env=environment)
-    with (home / "moximap.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-c", "from twisted.scripts.twistd import run; run()",
-             "--nodaemon", "--pidfile=", "moximap", "--data", str(data), "--plaintext-login",
-             "--workers", str(workers), "--listen", f"imap=tcp:{port}:interface=127.0.0.1"],
-            stdout=log, stderr=log, env=environment, cwd=home)
-    wait_for(port)
-    time.sleep(1)
-    return Running("moximap", port, process.pid, ["kill", str(process.pid)])
+def certificate(home: Path) -> tuple[Path, Path]:
+    """A self-signed certificate (P-256) and its key, for both servers."""
+    from moximap.net.certificates import self_signed
+    files = home / "certificate.pem", home / "key.pem"
+    for path, data in zip(files, self_signed(["localhost"]), strict=True):
+        path.write_bytes(data)
+    return files
+
+
+def moximap(home: Path, workers: int, users: int = USERS, watch: Path | None = None) -> Running:
+    """moximap in ``home``, not started yet.  ``watch``: a directory for the records of the watchdog."""
+    from moximap.identity.passwords import make_verifiers
+    from moximap.store.directory import Directory
+    data, port, tls_port = home / "data", free_port(), free_port()
+    if not data.exists():
+        directory, verifiers = Directory(data), make_verifiers(PASSWORD)
+        for number in range(users):
+            directory.add(f"u{number}", verifiers)
+        directory.close()
+    (home / "moximap.toml").write_text(LIMITS)
+    chain, key = certificate(home)
+    program = ["-m", "benchmarks.watchdog", str(watch)] if watch else \
+        ["-c", "from twisted.scripts.twistd import run; run()"]
+    command = [sys.executable, *program, "--nodaemon", "--pidfile=", "moximap", "--data", str(data),
+               "--config", str(home / "moximap.toml"), "--plaintext-login", "--workers", str(workers),
+               "--tls-cert", str(chain), "--tls-key", str(key),
+               "--listen", f"imap=tcp:{port}:interface=127.0.0.1:backlog=1000",
+               "--listen", f"imaps=tcp:{tls_port}:interface=127.0.0.1:backlog=1000"]
+    started = _Child(command, home)
+    fsync = ("synchronous=FULL for what adds, moves or removes mail: an fsync for each commit;"
+             " flags within a second")
+    return Running("moximap", port, tls_port, fsync, started.launch, started.end,
+                   lambda users: sum(waiting(data, user) for user in users))
+
+
+class _Child:
+    """A process of our own."""
+
+    def __init__(self, command: Sequence[str], home: Path) -> None:
+        self._command, self._home = command, home
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def launch(self) -> int:
+        with (self._home / "moximap.log").open("ab") as log:
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log, cwd=self._home,
+                                             stdin=subprocess.DEVNULL,
+                                             env=os.environ | {"PYTHONPATH": str(ROOT)})
+        return self._process.pid
+
+    def end(self, pid: int) -> None:
+        assert self._process is not None
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
 
 def dovecot(home: Path) -> Running | None:
-    """Dovecot with re-used login processes; None where it is not installed."""
+    """Dovecot with re-used login processes, not started yet; None where it cannot be."""
     if shutil.which("dovecot") is None or os.geteuid() != 0:
         return None
-    port, owner = free_port(), pwd.getpwnam("nobody")
+    port, tls_port, owner = free_port(), free_port(), pwd.getpwnam("nobody")
     (home / "mail").mkdir()
     os.chown(home / "mail", owner.pw_uid, owner.pw_gid)
     for folder in (home, home.parent):
@@ -138,9 +259,20 @@ def dovecot(home: Path) -> Running | None:
     (home / "users").write_text("".join(
         f"u{n}:{{PLAIN}}{PASSWORD}:{owner.pw_uid}:{owner.pw_gid}::{home}/mail/u{n}::\n"
         for n in range(USERS)))
+    chain, key = certificate(home)
     configuration = home / "dovecot.conf"
-    configuration.write_text(DOVECOT.format(home=home, port=port))
-    subprocess.run(["dovecot", "-c", configuration], check=True)
-    wait_for(port)
-    pid = int((home / "run" / "master.pid").read_text())
-    return Running("Dovecot", port, pid, ["doveadm", "-c", str(configuration), "stop"])
+    configuration.write_text(
+        DOVECOT.format(home=home, port=port, tls_port=tls_port, certificate=chain, key=key))
+
+    def launch() -> int:
+        subprocess.run(["dovecot", "-c", configuration], check=True)
+        wait_for(port)
+        return int((home / "run" / "master.pid").read_text())
+
+    def end(pid: int) -> None:
+        subprocess.run(["doveadm", "-c", configuration, "stop"], check=False)
+        limit = time.monotonic() + STOP_SECONDS
+        while Path(f"/proc/{pid}").exists() and time.monotonic() < limit:
+            time.sleep(0.05)
+
+    return Running("Dovecot", port, tls_port, "mail_fsync=optimized, its default", launch, end)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from threading import Lock
 from typing import Final
 
@@ -19,6 +20,8 @@ from moximap.values import Changes, Listing, Mailbox, Opened
 
 #: Connections that are kept; more are opened while more are busy at once.
 KEPT: Final = 2
+#: Rows of a whole mailbox that are taken at once.
+PIECE: Final = 4096
 
 _WHOLE = ("SELECT uid, flags, modseq FROM message WHERE mailbox = ? AND NOT expunged ORDER BY uid")
 _LOGGED = ("SELECT m.uid, m.flags, m.modseq, m.expunged FROM log CROSS JOIN message m"
@@ -77,10 +80,12 @@ class Snapshot:
         return self._difference(mailbox, since, rows)
 
     def _whole(self, mailbox: int) -> Changes:
-        rows = every(self.connection.execute, _WHOLE, (mailbox,))
-        uids, flags, modseqs = zip(*rows, strict=True) if rows else ((), (), ())
-        return Changes(mailbox, 0, self.modseq, array("I", uids), array("Q", flags),
-                       array("Q", modseqs))
+        uids, flags, modseqs = array("I"), array("Q"), array("Q")
+        rows = self.connection.execute(_WHOLE, (mailbox,))
+        while some := list(islice(rows, PIECE)):          # all at once would take long, and much memory
+            for column, values in zip((uids, flags, modseqs), zip(*some, strict=True), strict=True):
+                column.extend(values)
+        return Changes(mailbox, 0, self.modseq, uids, flags, modseqs)
 
     def _difference(self, mailbox: int, since: int, rows: list[tuple[int, int, int, int]]) -> Changes:
         live = [row for row in rows if not row[3]]
