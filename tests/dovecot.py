@@ -30,6 +30,7 @@ ssl = no
 namespace inbox {{
   inbox = yes
   separator = {separator}
+  prefix = {prefix}
 }}
 """
 SCRIPT = """#!/bin/sh
@@ -55,7 +56,7 @@ class Dovecot:
     log: Path
 
     @classmethod
-    def make(cls, directory: Path, separator: str = "/") -> Dovecot:
+    def make(cls, directory: Path, separator: str = "/", prefix: str = "") -> Dovecot:
         """One with no mail yet; the directory is made, and made passable for who owns the mail."""
         home, log = directory / "home", directory / "log"
         home.mkdir(parents=True)
@@ -67,7 +68,7 @@ class Dovecot:
                 path.chmod(0o711)
             os.chown(home, pwd.getpwnam(owner).pw_uid, grp.getgrnam(group).gr_gid)
         (home / "dovecot.conf").write_text(CONFIGURATION.format(home=home, owner=owner, group=group,
-                                                                separator=separator))
+                                                                separator=separator, prefix=prefix))
         command = directory / "dovecot-imap"
         command.write_text(SCRIPT.format(as_owner=as_owner, user=USER, home=home, log=log))
         command.chmod(0o755)

@@ -6,10 +6,13 @@ import base64
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from OpenSSL import crypto
 from twisted.internet import reactor
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.protocol import Factory
+from twisted.internet.ssl import PrivateCertificate
 from twisted.protocols.basic import LineReceiver
 from twisted.trial.unittest import TestCase
 
@@ -19,6 +22,7 @@ from moximap.client.trust import Trust
 from moximap.store.directory import Directory
 from moximap.values import NumSet
 from tests.test_client import ClientCase
+from tests.test_tls import client_certificate
 
 
 class Tls(ClientCase):
@@ -60,6 +64,20 @@ class Tls(ClientCase):
         await self.refused(Trust(), "nobody who is trusted")
         await self.refused(Trust(roots=self.pem()), "another name", "other.example")
         await self.refused(Trust(fingerprint="0" * 64), self.fingerprints()[0])
+
+    async def test_a_certificate_without_a_name_is_nobodys(self) -> None:
+        key = ec.generate_private_key(ec.SECP256R1())
+        pem = client_certificate(key).public_bytes(Encoding.PEM)
+        secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        load: Any = PrivateCertificate.loadPEM
+        factory = Factory.forProtocol(type("_", (Scripted,), {"script": (b"* OK hi\r\n",)}))
+        listening: Any = reactor.listenSSL(  # type: ignore[attr-defined]
+            0, factory, load(secret + pem).options(), interface="127.0.0.1")
+        self.addCleanup(listening.stopListening)
+        plain = TCP4ClientEndpoint(reactor, "127.0.0.1", listening.getHost().port)
+        for name in ("localhost", "127.0.0.1", "phone"):
+            with self.assertRaisesRegex(client.ConnectionEnded, "another name"):
+                await client.connect(reactor, client.wrapped(Trust(roots=pem).options(name), plain))
 
     def test_what_cannot_be_compared_with_is_told(self) -> None:
         broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"

@@ -17,9 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = "moximap/store/schema"
 
 #: Needed without an import of ours, and why.
-UNSEEN = {
-    "service-identity": "Twisted's TLS clients check names with it, and warn where it is missing",
-}
+UNSEEN: dict[str, str] = {}
 #: Packages into which several distributions put something, and the one that is meant.
 SHARED = {"twisted": "twisted", "zope": "zope-interface"}
 

@@ -15,7 +15,6 @@ from moximap.store.interfaces import AccountRecord
 from tests.test_scram import BINDING, NAMES, ScramCase
 
 
-
 class Examples(ScramCase):
     """The exchanges that stand in the RFCs."""
 

@@ -55,6 +55,13 @@ class Syncing(StoreCase, OnDisk):
         self.assertEqual(set(self.named("Two")), {1})
         self.assertGreater(self.account.create("Three").mailboxes[-1].uidvalidity, self.box("Two").uidvalidity)
 
+    def test_a_mailbox_that_never_had_mail_gives_its_uidvalidity_away(self) -> None:
+        taken = self.box("Trash").uidvalidity
+        self.assertTrue(self.begin("One", uidvalidity=taken).row.kept)
+        self.assertEqual(self.box("One").uidvalidity, taken)
+        self.append(to="Trash")
+        self.assertFalse(self.begin("Two", uidvalidity=self.box("Trash").uidvalidity).row.kept)
+
     def test_what_was_added_is_not_added_again(self) -> None:
         begun = self.begin()
         self.add(begun, 2, 3)
@@ -150,10 +157,10 @@ class Syncing(StoreCase, OnDisk):
         self.begin(subscribed=True)
         self.assertNotIn("Old", self.account.mailboxes().subscribed)
 
-    def test_two_sources_may_be_brought_to_one_mailbox(self) -> None:
+    def test_what_another_source_has_too_is_there_already(self) -> None:
         self.add(self.begin(), 2)
         self.bringer = self.account.bringer("bob@other.example")
-        self.add(self.begin(), 2)
+        self.add(self.begin(), 2, 3)
         self.assertEqual(set(self.named("Old")), {2, 10 + GAP})
 
     def test_dates_and_sizes_are_as_there(self) -> None:

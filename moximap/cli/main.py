@@ -7,13 +7,13 @@ from pathlib import Path
 import click
 
 import moximap
-from moximap.cli import (accounts, attempts, backups, checks, controls, imapserve, keygen, keys, mail,
-                         metadata, onion, quotas)
+from moximap.cli import (accounts, attempts, backups, checks, controls, imapserve, keygen,
+                         keys, mail, metadata, onion, quotas, sync)
 from moximap.cli.context import Data, Program
 
 #: The commands, in the order of the help.
 COMMANDS = (accounts.account, controls.address, controls.domain, keys.key, attempts.attempts,
-            mail.import_, mail.deliver, checks.check, backups.backup,
+            mail.import_, sync.sync, mail.deliver, checks.check, backups.backup,
             backups.restore, quotas.quota, metadata.metadata, imapserve.imapserve, onion.onion)
 
 

@@ -1,10 +1,13 @@
-"""Which server a client takes for the right one, and how TLS says that it is not."""
+"""Which server a client takes for the right one, and how TLS says that it is not.
+
+The names are compared here and not by Twisted's optionsForClientTLS: that takes a certificate without any
+subjectAltName for everybody's (26.10, with service-identity 26.1).
+"""
 
 from __future__ import annotations
 
 import re
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -12,10 +15,12 @@ from typing import Any, Final
 import attrs
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from OpenSSL import SSL, crypto
-from service_identity import VerificationError
+from service_identity import CertificateError, VerificationError
+from service_identity.hazmat import DNS_ID, IPAddress_ID, verify_service_identity
+from service_identity.pyopenssl import extract_patterns
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
-from twisted.internet.ssl import (Certificate, CertificateOptions, PrivateCertificate, optionsForClientTLS,
+from twisted.internet.ssl import (Certificate, CertificateOptions, PrivateCertificate, platformTrust,
                                   trustRootFromCertificates)
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -27,7 +32,7 @@ _KEY: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 class NotTrusted(Exception):
-    """The server has another certificate than it should; the text has its fingerprint."""
+    """The server has another certificate than it should; the text says in which way."""
 
 
 class BadTrust(ValueError):
@@ -51,10 +56,10 @@ class Trust:
     def options(self, host: str, key: bytes | None = None) -> IOpenSSLClientConnectionCreator:
         """For one host; ``key``: PEM of our own key and its certificate.  BadTrust."""
         own = _own(key) if key is not None else None
-        if self.anything or self.fingerprint is not None:
-            return Pinned(host, own, None if self.fingerprint is None else clean(self.fingerprint))
-        return optionsForClientTLS(host, trustRoot=None if self.roots is None else _roots(self.roots),
-                                   clientCertificate=own, acceptableProtocols=[b"imap"])
+        try:
+            return Judge(host, own, self)
+        except UnicodeError as error:
+            raise BadTrust(f"{host} is no name of a host") from error
 
 
 def read(path: Path) -> bytes:
@@ -104,39 +109,60 @@ def fingerprints(certificate: crypto.X509) -> tuple[str, str]:
 
 
 @implementer(IOpenSSLClientConnectionCreator)
-class Pinned:
-    """Takes the certificate that has a fingerprint, or any; what it says counts for nothing."""
+class Judge:
+    """Decides about one server's certificate; whatever goes wrong meanwhile, it is not taken."""
 
-    def __init__(self, host: str, own: Any, wanted: str | None) -> None:
+    def __init__(self, host: str, own: Any, trust: Trust) -> None:
         more = {"privateKey": own.privateKey.original, "certificate": own.original} if own else {}
-        self._context = CertificateOptions(acceptableProtocols=[b"imap"], **more).getContext()
-        self._name = None if isIPAddress(host) or isIPv6Address(host) else host.encode("idna")
-        self._wanted = wanted
+        usual: Any = platformTrust
+        roots: Any = usual() if trust.roots is None else _roots(trust.roots)
+        options = CertificateOptions(acceptableProtocols=[b"imap"], trustRoot=roots, **more)
+        self._context = options.getContext()
+        self._is_address = isIPAddress(host) or isIPv6Address(host)
+        self._name = host if self._is_address else host.encode("idna").decode()
+        self._wanted = None if trust.fingerprint is None else clean(trust.fingerprint)
+        self._anything = trust.anything
 
     def clientConnectionForTLS(self, protocol: Any) -> SSL.Connection:
         connection = SSL.Connection(self._context)
-        if self._name is not None:
-            connection.set_tlsext_host_name(self._name)
-        connection.set_verify(SSL.VERIFY_PEER, self._judge(protocol))
-        return connection
+        if not self._is_address:
+            connection.set_tlsext_host_name(self._name.encode())
 
-    def _judge(self, protocol: Any) -> Callable[..., bool]:
         def judge(_: SSL.Connection, certificate: crypto.X509, error: int, depth: int, right: int) -> bool:
-            if depth or self._wanted is None or self._wanted in (found := fingerprints(certificate)):
-                return True
-            problem: Any = NotTrusted(f"the server's certificate has another fingerprint: {found[0]}")
+            problem: Any
+            try:
+                return self._judge(certificate, depth, bool(right))
+            except NotTrusted as told:
+                problem = told
+            except Exception as strange:
+                problem = NotTrusted(f"the server's certificate cannot be read: {strange}")
             protocol.failVerification(Failure(problem))  # type: ignore[no-untyped-call]
             return False
 
-        return judge
+        connection.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, judge)
+        return connection
+
+    def _judge(self, certificate: crypto.X509, depth: int, right: bool) -> bool:
+        """``depth``: 0 is the server's own.  ``right``: it is, by the roots and the date; NotTrusted."""
+        if self._anything:
+            return True
+        if self._wanted is not None:
+            if depth or self._wanted in (found := fingerprints(certificate)):
+                return True
+            raise NotTrusted(f"the server's certificate has another fingerprint: {found[0]}")
+        if right and not depth:
+            identity = IPAddress_ID(self._name) if self._is_address else DNS_ID(self._name)
+            try:
+                verify_service_identity(extract_patterns(certificate), [identity], [])
+            except (VerificationError, CertificateError):
+                raise NotTrusted("the server's certificate is for another name") from None
+        return right
 
 
 def tls_problem(error: BaseException | None) -> str:
     """Why TLS ended a connection, in words; empty where something else did."""
     if isinstance(error, NotTrusted):
         return str(error)
-    if isinstance(error, VerificationError):
-        return "the server's certificate is for another name"
     if isinstance(error, SSL.Error):
         texts = [text for *_, text in error.args[0]] if error.args else []
         if "certificate verify failed" in texts:

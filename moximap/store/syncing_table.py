@@ -110,7 +110,7 @@ def _still_there(transaction: Transaction, mailbox: int) -> Mailbox | None:
 def _link(transaction: Transaction, source: str, there: There, target: str, old: Row | None) -> Row:
     """Begin with a mailbox.  ``old``: it was brought before, to a mailbox that was removed since."""
     box = transaction.find(names.canonical(target))
-    compare = old is not None and box is not None
+    compare = box is not None and box.messages > 0       # imported by other means, perhaps
     uses = _free_uses(transaction, there.uses)
     if box is None:
         box = mailboxes.create(transaction, target, uses, subscribed=False).mailboxes[-1]
@@ -138,18 +138,24 @@ def _free_uses(transaction: Transaction, uses: Sequence[str]) -> tuple[str, ...]
 
 def _take_uidvalidity(transaction: Transaction, box: Mailbox, there: There) -> bool:
     """Whether the mailbox, which is empty and always was, has the UIDVALIDITY of the one there now."""
-    taken = one(transaction.execute, "SELECT 1 FROM mailbox WHERE uidvalidity = ? AND id <> ?",
-                (there.uidvalidity, box.id))
-    if taken is not None or not 0 < there.uidvalidity <= HIGHEST or there.uidnext > HIGHEST:
+    if not 0 < there.uidvalidity <= HIGHEST or there.uidnext > HIGHEST:
         return False
-    _number_anew(transaction, box, there.uidvalidity)
+    taken = one(transaction.execute,
+                "SELECT id, uidnext > 1 OR removed OR EXISTS (SELECT 1 FROM synced_mailbox"
+                " WHERE mailbox = b.id AND kept) FROM mailbox b WHERE uidvalidity = ? AND id <> ?",
+                (there.uidvalidity, box.id))
+    if taken is not None and taken[1]:
+        return False
     transaction.counters.uidvalidity = max(transaction.counters.uidvalidity, there.uidvalidity)
+    if taken is not None:                    # by one in which there never was a message: it may have another
+        _number_anew(transaction, taken[0], transaction.next_uidvalidity())
+    _number_anew(transaction, box.id, there.uidvalidity)
     return True
 
 
-def _number_anew(transaction: Transaction, box: Mailbox, uidvalidity: int) -> None:
+def _number_anew(transaction: Transaction, mailbox: int, uidvalidity: int) -> None:
     transaction.execute("UPDATE mailbox SET uidvalidity = ?, modseq = ? WHERE id = ?",
-                        (uidvalidity, transaction.modseq, box.id))
+                        (uidvalidity, transaction.modseq, mailbox))
 
 
 def _forget(transaction: Transaction, row: Row, there: There) -> Row:
@@ -166,7 +172,7 @@ def _reserve(transaction: Transaction, row: Row, box: Mailbox, there: There) -> 
         return attrs.evolve(row, reserved=there.uidnext + GAP), ""
     if there.uidnext <= row.reserved:
         return row, ""
-    _number_anew(transaction, box, transaction.next_uidvalidity())
+    _number_anew(transaction, box.id, transaction.next_uidvalidity())
     return attrs.evolve(row, kept=False), "both servers gave out the same UIDs: it has a new UIDVALIDITY"
 
 
