@@ -23,7 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.servers import PASSWORD, ROOT, Running, free_port, wait_for
+from benchmarks.servers import PASSWORD, ROOT, moximap
 
 CODE = "from moximap.cli.main import main; main()"
 #: What is promised: seconds that ten attackers may add to a login, and until a revoked key's session ends.
@@ -34,25 +34,6 @@ REFUSED = b"a NO [AUTHENTICATIONFAILED]"
 def command(data: Path, *arguments: str, given: bytes = b"") -> bytes:
     return subprocess.run([sys.executable, "-c", CODE, "--data", data, *arguments], input=given, check=True,
                           capture_output=True, env=os.environ | {"PYTHONPATH": str(ROOT)}).stdout
-
-
-def start(home: Path, workers: int) -> tuple[Running, int]:
-    """A server with the account u0 on a port without TLS, and on one with it, which is returned too."""
-    data, port, tls = home / "data", free_port(), free_port()
-    command(data, "account", "add", "u0", "--password-stdin", given=PASSWORD.encode() + b"\n")
-    limits = home / "moximap.toml"
-    limits.write_text("plaintext_login = true\n[limits]\nfailed_logins = 1_000_000\n")
-    with (home / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-c", "from twisted.scripts.twistd import run; run()", "--nodaemon",
-             "--pidfile=", "moximap", "--data", str(data), "--config", str(limits), "--workers", str(workers),
-             "--listen", f"imap=tcp:{port}:interface=127.0.0.1",
-             "--listen", f"imaps=tcp:{tls}:interface=127.0.0.1"],
-            stdout=log, stderr=log, env=os.environ | {"PYTHONPATH": str(ROOT)}, cwd=home)
-    wait_for(port)
-    wait_for(tls)
-    time.sleep(1)
-    return Running("moximap", port, process.pid, ["kill", str(process.pid)]), tls
 
 
 class Line:
@@ -233,7 +214,8 @@ def main() -> int:
     wrong = []
     with tempfile.TemporaryDirectory(prefix="moximap-benchmark-") as folder:
         home = Path(folder)
-        server, tls = start(home, options.workers)
+        server = moximap(home, options.workers, users=1, settings="[limits]\nfailed_logins = 1_000_000\n")
+        server.start()
         try:
             print("| login | times | median ms | 99 % ms | worst ms |\n|---|---|---|---|---|")
             alone = logins(server.port, options.logins, by_password)
@@ -250,13 +232,13 @@ def main() -> int:
                 print(f"{name}: Mann-Whitney p = {p:.3f}", flush=True)
                 if p < 0.001:
                     wrong.append(f"{name} tells unknown names by its time")
-            seconds = revoked(home / "data", tls, 4 * options.workers)
+            seconds = revoked(home / "data", server.tls_port, 4 * options.workers)
             print(f"revoked: {4 * options.workers} sessions in IDLE heard it {1000 * seconds:.1f} ms later")
             if seconds > REVOKED:
                 wrong.append("a revoked key lives on for too long")
             print(f"directory.db with its log: {size(home / 'data') / 1e6:.1f} MB after all this")
         finally:
-            subprocess.run(server.stop, check=False)
+            server.stop()
         first, last, count = attempts_are_bounded(home / "bounded", 10_000)
         print(f"10,000 failures unlike each other: {first / 1e6:.1f} MB;"
               f" 30,000: {last / 1e6:.1f} MB, {count} records")

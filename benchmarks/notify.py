@@ -7,9 +7,7 @@ the first and the last session have read it, and what the server takes of memory
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -17,33 +15,13 @@ from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
 
 from benchmarks.client import Client, Wrong
-from benchmarks.servers import PASSWORD, ROOT, Running, free_port, wait_for
+from benchmarks.servers import PASSWORD, Running, moximap
 
 USER = "u0"
 MESSAGE = b"From: ada@example.org\r\nSubject: number %d\r\n\r\nHello.\r\n"
 GROUPS = b"NOTIFY SET (PERSONAL (MailboxName MessageNew MessageExpunge FlagChange))"
 #: Seconds after the last telling in which nothing more may come.
 SILENCE = 0.2
-
-
-def start(home: Path, sessions: int, workers: int) -> Running:
-    """moximap with one account, which may have so many connections."""
-    data, port, settings = home / "data", free_port(), home / "settings.toml"
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    subprocess.run([sys.executable, "-c", "from moximap.cli.main import main; main()", "--data", data,
-                    "account", "add", USER, "--password-stdin"], input=f"{PASSWORD}\n".encode(),
-                   check=True, env=environment)
-    most = sessions + 10
-    settings.write_text(f"[limits]\nconnections_per_account = {most}\nnew_connections = {10 * most}\n"
-                        f"early_connections = {most}\n")
-    with (home / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-c", "from twisted.scripts.twistd import run; run()",
-             "--nodaemon", "--pidfile=", "moximap", "--data", data, "--plaintext-login", "--config", settings,
-             "--workers", str(workers), "--listen", f"imap=tcp:{port}:interface=127.0.0.1"],
-            stdout=log, stderr=log, env=environment, cwd=home)
-    wait_for(port)
-    return Running("moximap", port, process.pid, ["kill", str(process.pid)])
 
 
 class Listeners:
@@ -85,7 +63,8 @@ def measure(server: Running, sessions: int, mailboxes: int, deliveries: int) -> 
         box, count = number * 7 % mailboxes, number // mailboxes + 1
         line = b"* STATUS M%d (UIDNEXT %d MESSAGES %d UNSEEN %d)\r\n" % (box, count + 1, count, count)
         began = time.perf_counter()
-        owner.append(f"M{box}", MESSAGE % number)
+        message = MESSAGE % number
+        owner.ask(b"APPEND M%d {%d+}\r\n%b" % (box, len(message), message))
         times = listeners.hear(line, began)
         if number:                                    # the first one warms up
             firsts.append(times[0])
@@ -108,12 +87,12 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="moximap-benchmark-") as folder:
-        server = start(Path(folder), options.sessions, options.workers)
+        server = moximap(Path(folder), options.workers, users=1)
+        server.start()
         try:
             measure(server, options.sessions, options.mailboxes, options.deliveries)
         finally:
-            subprocess.run(server.stop, check=False)
-            time.sleep(1)
+            server.stop()
 
 
 if __name__ == "__main__":

@@ -197,7 +197,8 @@ def certificate(home: Path) -> tuple[Path, Path]:
     return files
 
 
-def moximap(home: Path, workers: int, users: int = USERS, watch: Path | None = None) -> Running:
+def moximap(home: Path, workers: int, users: int = USERS, watch: Path | None = None,
+            settings: str = LIMITS) -> Running:
     """moximap in ``home``, not started yet.  ``watch``: a directory for the records of the watchdog."""
     from moximap.identity.passwords import make_verifiers
     from moximap.store.directory import Directory
@@ -207,7 +208,7 @@ def moximap(home: Path, workers: int, users: int = USERS, watch: Path | None = N
         for number in range(users):
             directory.add(f"u{number}", verifiers)
         directory.close()
-    (home / "moximap.toml").write_text(LIMITS)
+    (home / "moximap.toml").write_text(settings)
     chain, key = certificate(home)
     program = ["-m", "benchmarks.watchdog", str(watch)] if watch else \
         ["-c", "from twisted.scripts.twistd import run; run()"]
