@@ -113,6 +113,8 @@ class Greeting(SecureCase):
         self.site.limits = type(self.limits)(connections_per_account=1)
         self.connect(key=self.key)
         self.assertEqual(self.greeting(key=self.key), b"* BYE [LIMIT] too many connections of this account\r\n")
+        self.clock.advance(2)
+        self.assertEqual({each.attempt.result for each in self.directory.attempts.of("ada")}, {"ok", "error"})
 
 
 class External(SecureCase):

@@ -105,6 +105,8 @@ class Answers(EndpointCase):
         for change, status in (({"active": False}, "invalid_token"), ({"active": "true"}, "invalid_token"),
                                ({"active": 1}, "invalid_token"), ({"exp": self.now - 1}, "invalid_token"),
                                ({"exp": "never"}, "invalid_token"), ({"exp": True}, "invalid_token"),
+                               ({"exp": float("nan")}, "invalid_token"), ({"exp": 10 ** 400}, "invalid_token"),
+                               ({"username": "\ud800"}, "invalid_token"), ({"username": "a\0b"}, "invalid_token"),
                                ({"username": ""}, "invalid_token"), ({"username": None}, "invalid_token"),
                                ({"username": ["ada"]}, "invalid_token"), ({"aud": "web"}, "invalid_token"),
                                ({"aud": None}, "invalid_token"), ({"cnf": {"jkt": "x"}}, "invalid_token"),

@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from hmac import digest
 from io import BytesIO
+from math import isnan
 from pathlib import Path
 from time import time
 from typing import Any, Final, NoReturn
@@ -180,7 +181,7 @@ class Introspector:
             return Denied("invalid_token", "the token is meant for others")
         if not set(settings.scope) <= set(str(claims.get("scope", "")).split()):
             return Denied("insufficient_scope", "the token lacks a scope")
-        if not isinstance(login, str) or not login or \
+        if not isinstance(login, str) or not login or not login.isprintable() or \
                 settings.claim == "email" and claims.get("email_verified") is False:
             return Denied("invalid_token", f"the token names nobody by its claim {settings.claim}")
         return Grant(login)
@@ -204,7 +205,11 @@ def _number(value: object, otherwise: float) -> float:
     """A claim that is a time; one that is there and is none has long been over."""
     if value is None:
         return otherwise
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else 0.0
+    try:
+        seconds = float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else 0.0
+    except OverflowError:
+        return 0.0
+    return 0.0 if isnan(seconds) else seconds
 
 
 def _texts(value: object) -> list[object]:

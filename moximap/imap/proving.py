@@ -18,6 +18,8 @@ from moximap.imap.dialect import NOT_AUTHENTICATED, Reply
 from moximap.imap.errors import Bad, Bye, No, Refusal
 from moximap.imap.session import Gone, Session
 from moximap.store.errors import StoreError
+from moximap.store.interfaces import AccountRecord
+from moximap.store.keys import KeyRecord
 
 log = Logger()
 
@@ -179,14 +181,22 @@ async def greet(session: Session) -> None:
         found = await session.call(session.site.authenticator.greeted, fingerprint)
         if found is not None:
             record, key = found
-            await session.login(record, key)
+            await _enter_by_key(session, record, key)
             session.site.guard.logged_in(heard)
-            session.attempts.made("tlsclientauth", record.name, record.name, "ok")
     except No as error:
         raise Bye(error.text, error.code) from None
     except StoreError as error:
         log.error("a key cannot be looked up: {error}", error=error)
     say_hello(session)
+
+
+async def _enter_by_key(session: Session, record: AccountRecord, key: KeyRecord) -> None:
+    result = "error"
+    try:
+        await session.login(record, key)
+        result = "ok"
+    finally:
+        session.attempts.made("tlsclientauth", record.name, record.name, result)
 
 
 def say_hello(session: Session) -> None:
