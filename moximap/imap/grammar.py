@@ -196,8 +196,13 @@ class Cursor:
 
     def mailbox(self) -> str:
         """mailbox = "INBOX" / astring."""
+        return self.mailbox_as_given()[0]
+
+    def mailbox_as_given(self) -> tuple[str, str]:
+        """The same, and the name as the client has it."""
         raw = self.at_string()
-        return self._name(self.match(_LIST_MAILBOX, "mailbox")[0] if raw is None else raw)
+        given = self._name(self.match(_LIST_MAILBOX, "mailbox")[0] if raw is None else raw)
+        return mailboxname.canonical(given), given
 
     def list_mailbox(self) -> str:
         raw = self.at_string()
@@ -205,14 +210,13 @@ class Cursor:
             raw = self.match(_LIST_MAILBOX, "list-mailbox")[0]
         if len(raw) > 2048:
             raise Bad("a LIST pattern of over 2048 octets")
-        return self._name(raw, canonical=False)
+        return self._name(raw)
 
-    def _name(self, raw: bytes, canonical: bool = True) -> str:
+    def _name(self, raw: bytes) -> str:
         try:
-            name = mailboxname.from_wire(raw, self.utf8)
+            return mailboxname.from_wire(raw, self.utf8)
         except UnicodeDecodeError:
             raise Bad("a mailbox name that is neither modified UTF-7 nor UTF-8") from None
-        return mailboxname.canonical(name) if canonical else name
 
     def flag(self) -> str:
         return self.match(_FLAG, "flag")[0].decode()

@@ -105,6 +105,11 @@ def line(word: bytes, attributes: Sequence[str], wire: bytes, extended: bytes = 
     return b'* %b (%b) "/" %b%b\r\n' % (word, encoding.flags(attributes), wire, extended)
 
 
+def old_name(name: str, old: str, utf8: bool) -> bytes:
+    """What is added to a LIST response where the client has another name (RFC 9051 6.3.9.7)."""
+    return b"" if name == old else b' ("OLDNAME" (%b))' % encoding.mailbox(old, utf8)
+
+
 def root(word: bytes) -> bytes:
     """The answer to an empty pattern: the hierarchy delimiter."""
     return line(word, ("\\Noselect",), b'""')

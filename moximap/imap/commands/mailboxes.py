@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from moximap.imap import encoding
-from moximap.imap.commands.listing import Entry, attributes, line
+from moximap.imap.commands.listing import Entry, attributes, line, old_name
 from moximap.imap.dialect import LOGGED_IN, Capability, Extension, Reply, Spec
 from moximap.imap.errors import Bad
 from moximap.imap.grammar import Cursor
@@ -33,9 +33,10 @@ class CreateParameter:
 
 @attrs.frozen
 class Create:
-    """``parameters``: (row, value) in the order in which they came."""
+    """``given``: the name as the client has it.  ``parameters``: (row, value) in their order."""
 
     mailbox: str
+    given: str
     parameters: tuple[tuple[CreateParameter, Any], ...] = ()
 
     async def run(self, session: Session) -> Reply:
@@ -44,34 +45,60 @@ class Create:
         for row, value in self.parameters:
             arguments.update(row.arguments(value))
         created: Created = await session.change(session.account.create, self.mailbox, **arguments)
-        session.write(b"".join(_lines(created.mailboxes, session.utf8)))
+        session.write(b"".join(self._lines(created.mailboxes, session)))
         rows = session.dialect.tables["create"].values()
         codes = [row.code(created.mailboxes[-1]) for row in rows if row.code is not None]
         return Reply("CREATE completed", b" ".join(codes) or None)
 
 
-def _lines(made: Sequence[Mailbox], utf8: bool) -> list[bytes]:
-    """Each is the parent of the next; RFC 9051 6.3.4 wants \\Subscribed with what was subscribed."""
-    entries = [Entry(mailbox.name, mailbox, True, mailbox is not made[-1]) for mailbox in made]
-    return [line(b"LIST", [*attributes(entry), "\\Subscribed"], encoding.mailbox(entry.name, utf8))
-            for entry in entries]
+    def _lines(self, made: Sequence[Mailbox], session: Session) -> list[bytes]:
+        """Each is the parent of the next; RFC 9051 6.3.4 wants \\Subscribed with what was subscribed."""
+        utf8, given = session.utf8, self.given.removesuffix("/")
+        return [line(b"LIST", [*attributes(Entry(mailbox.name, mailbox, True, mailbox is not made[-1])),
+                               "\\Subscribed"], encoding.mailbox(mailbox.name, utf8),
+                     old_name(mailbox.name, given, utf8) if mailbox is made[-1] and session.rev2 else b"")
+                for mailbox in made]
 
 
 @attrs.frozen
 class Delete:
+    """``given``: the name as the client has it."""
+
     mailbox: str
+    given: str
 
     async def run(self, session: Session) -> None:
         await session.change(session.account.delete, self.mailbox)
+        if session.rev2 and self.given != self.mailbox:
+            utf8 = session.utf8
+            session.write(line(b"LIST", ["\\NonExistent"], encoding.mailbox(self.mailbox, utf8),
+                               old_name(self.mailbox, self.given, utf8)))
 
 
 @attrs.frozen
 class Rename:
+    """``given``: both names as the client has them."""
+
     old: str
     new: str
+    given: tuple[str, str]
 
     async def run(self, session: Session) -> None:
         await session.change(session.account.rename, self.old, self.new)
+        if session.rev2 and self.given != (self.old, self.new):
+            session.write(await self._renamed(session))
+
+    async def _renamed(self, session: Session) -> bytes:
+        """The client must know what became of its names (RFC 9051 6.3.6)."""
+        assert session.room is not None
+        listing = await session.room.listings.current()
+        found = next((mailbox for mailbox in listing.mailboxes if mailbox.name == self.new), None)
+        children = found is not None and any(mailbox.parent == found.id for mailbox in listing.mailboxes)
+        told = attributes(Entry(self.new, found, True, children))
+        if self.new in listing.subscribed:
+            told.append("\\Subscribed")
+        return line(b"LIST", told, encoding.mailbox(self.new, session.utf8),
+                    old_name(self.new, self.given[0], session.utf8))
 
 
 @attrs.frozen
@@ -92,14 +119,19 @@ def _mailbox(p: Cursor) -> str:
     return p.mailbox()
 
 
+def _mailbox_as_given(p: Cursor) -> tuple[str, str]:
+    p.sp()
+    return p.mailbox_as_given()
+
+
 def parse_create(p: Cursor) -> Create:
     """create = "CREATE" SP mailbox [SP "(" create-param *(SP create-param) ")"]"""
-    mailbox = _mailbox(p)
+    mailbox, given = _mailbox_as_given(p)
     parameters = p.list_of(lambda: _parameter(p)) if p.at_sp() and not p.at_end() else []
     names = [name for name, _, _ in parameters]
     if len(set(names)) < len(names):
         raise Bad("a CREATE parameter came twice")
-    return Create(mailbox, tuple((row, value) for _, row, value in parameters))
+    return Create(mailbox, given, tuple((row, value) for _, row, value in parameters))
 
 
 def _parameter(p: Cursor) -> tuple[bytes, CreateParameter, Any]:
@@ -111,11 +143,12 @@ def _parameter(p: Cursor) -> tuple[bytes, CreateParameter, Any]:
 
 
 def parse_delete(p: Cursor) -> Delete:
-    return Delete(_mailbox(p))
+    return Delete(*_mailbox_as_given(p))
 
 
 def parse_rename(p: Cursor) -> Rename:
-    return Rename(_mailbox(p), _mailbox(p))
+    (old, given), (new, also_given) = _mailbox_as_given(p), _mailbox_as_given(p)
+    return Rename(old, new, (given, also_given))
 
 
 def parse_subscribe(p: Cursor) -> Subscribe:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from moximap.imap import encoding
-from moximap.imap.commands.listing import Entry, attributes, line
+from moximap.imap.commands.listing import Entry, attributes, line, old_name
 from moximap.imap.commands.notify_groups import FLAGS, NAME, NEW, SUBSCRIPTION, Wishes
 from moximap.imap.commands.status import status_line
 from moximap.store.listings import Difference
@@ -107,8 +107,7 @@ class News:
         if subscribed:
             told.append("\\Subscribed")
         utf8 = self.session.utf8
-        extended = b"" if old is None else b' ("OLDNAME" (%b))' % encoding.mailbox(old, utf8)
-        return line(b"LIST", told, encoding.mailbox(name, utf8), extended)
+        return line(b"LIST", told, encoding.mailbox(name, utf8), old_name(name, old or name, utf8))
 
     @cached_property
     def _by_name(self) -> dict[str, Mailbox]:

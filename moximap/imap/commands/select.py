@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import attrs
 
 from moximap.imap import encoding
+from moximap.imap.commands.listing import line, old_name
 from moximap.imap.dialect import LOGGED_IN, SELECTED, Capability, Extension, Reply, Spec
 from moximap.imap.grammar import Cursor
 from moximap.imap.session import Session
@@ -40,9 +41,10 @@ class ISelectParameter(Protocol):
 
 @attrs.frozen
 class Select:
-    """``parameters``: (row, value) in the order in which they came."""
+    """``given``: the name as the client has it.  ``parameters``: (row, value) in their order."""
 
     mailbox: str
+    given: str
     read_only: bool
     parameters: tuple[tuple[ISelectParameter, Any], ...] = ()
 
@@ -59,7 +61,7 @@ class Select:
             raise
         view = View(opened.mailbox, image, self.read_only or session.read_only, session.room.flags)
         session.select(view)
-        _describe(session, view)
+        _describe(session, view, self.given)
         for (row, value), ready in zip(self.parameters, prepared, strict=True):
             row.apply(session, view, value, ready)
         view.owed_highest()                        # SELECT has said it
@@ -73,7 +75,7 @@ def _leave(session: Session) -> None:
         session.write(b"* OK [CLOSED] the previous mailbox is closed\r\n")
 
 
-def _describe(session: Session, view: View) -> None:
+def _describe(session: Session, view: View, given: str) -> None:
     """The untagged responses of SELECT: rev1 hears of RECENT and UNSEEN, rev2 of the name."""
     names = session.account.flags.keywords()
     view.keywords = len(names)
@@ -92,14 +94,15 @@ def _describe(session: Session, view: View) -> None:
     codes: Mapping[bytes, SelectCode] = session.dialect.tables["select_codes"]
     out += [b"* OK [%b %b] of this mailbox\r\n" % (name, code(view.mailbox)) for name, code in codes.items()]
     if session.rev2:
-        out.append(list_line(session, view.mailbox))
+        out.append(list_line(session, view.mailbox, given))
     session.write(b"".join(out))
 
 
-def list_line(session: Session, mailbox: Mailbox) -> bytes:
-    """The LIST response that RFC 9051 6.3.2 wants, with the mailbox's uses."""
-    return b'* LIST (%b) "/" %b\r\n' % (encoding.flags(mailbox.uses),
-                                        encoding.mailbox(mailbox.name, session.utf8))
+def list_line(session: Session, mailbox: Mailbox, given: str) -> bytes:
+    """The LIST response that RFC 9051 6.3.2 wants, with the mailbox's uses, and with OLDNAME where the
+    client has another spelling."""
+    return line(b"LIST", mailbox.uses, encoding.mailbox(mailbox.name, session.utf8),
+                old_name(mailbox.name, given, session.utf8))
 
 
 @attrs.frozen
@@ -126,9 +129,9 @@ def _may_have_deleted(session: Session, view: View) -> bool:
 def parse_select(read_only: bool) -> Callable[[Cursor], Select]:
     def parse(p: Cursor) -> Select:
         p.sp()
-        mailbox = p.mailbox()
+        mailbox, given = p.mailbox_as_given()
         parameters = p.list_of(lambda: _parameter(p)) if p.at_sp() else []
-        return Select(mailbox, read_only, tuple(parameters))
+        return Select(mailbox, given, read_only, tuple(parameters))
     return parse
 
 
