@@ -100,7 +100,7 @@ class Accounts(CommandCase):
         said = self.run_command("account", "show", "ada@example.org").stdout
         self.assertRegex(said, r"password: +yes")
         self.assertRegex(said, r" 0 messages +0 bytes  INBOX")
-        self.assertEqual(set(self.show()), {"name", "created", "disabled", "password", "mailboxes"})
+        self.assertEqual(set(self.show()), {"name", "created", "disabled", "password", "cram_md5", "mailboxes"})
 
     def test_a_removed_account_is_gone_with_its_mail(self) -> None:
         self.add()

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from moximap.identity import brakes as module
 from moximap.identity.brakes import Brakes, Visit, networks
+from moximap.net.onionconnection import OnionAddress
 from tests.dialogue import Client, DialogueCase, FakeTransport
 from tests.secure import SecureCase
 
@@ -95,10 +96,12 @@ class Counting(SynchronousTestCase):
 class Held(DialogueCase):
     """Answers of the protocol."""
 
-    def connect(self, number: str, address: str = HERE) -> Client:
+    def connect(self, number: str, address: str | OnionAddress = HERE) -> Client:
         client = Client.__new__(Client)
         client.protocol = self.factory.buildProtocol(None)
-        client.transport = FakeTransport(address)
+        client.transport = FakeTransport(str(address))
+        if isinstance(address, OnionAddress):
+            client.transport.peerAddr = address
         client.byte_by_byte = False
         client.protocol.makeConnection(client.transport)
         self.addCleanup(client.lose)
@@ -129,6 +132,19 @@ class Held(DialogueCase):
             C1: e LOGIN ada secret
             S1: e OK {*}
         """)
+
+    def test_onion_connections_are_counted_by_circuit_or_else_each_by_itself(self) -> None:
+        self.site.onion_plaintext_login = True
+        guesses = b"a LOGIN ada wrong\r\n" * 4
+        for address, at_once in (("onion", 3), ("onion", 3), ("onion/41", 3), ("onion/41", 0), ("onion/42", 3)):
+            client = self.connect("1", OnionAddress(address))
+            client.received()
+            client.send(guesses)
+            self.assertEqual(client.received().count(b"a NO"), at_once, address)
+            self.clock.advance(0.9)
+            self.assertEqual(client.received(), b"", address)
+            self.clock.advance(0.1)
+            self.assertEqual(client.received().count(b"a NO"), 1 if at_once else 0, address)
 
     def test_who_goes_away_while_held_leaves_nothing_behind(self) -> None:
         self.connect("1").send(b"a LOGIN ada wrong\r\nb LOGIN ada wrong\r\nc LOGIN ada wrong\r\nd LOGIN ada wrong\r\n")

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from moximap.cli.context import Data, pass_data
-from moximap.identity.passwords import cram_md5_verifier, make_verifiers
+from moximap.identity.passwords import CRAM_MD5, cram_md5_verifier, make_verifiers
 from moximap.store.errors import AccountExists, NoSuchAccount
 from moximap.store.interfaces import AccountRecord, Verifier
 from moximap.values import Listing
@@ -100,8 +100,8 @@ def show(data: Data, name: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
         return
-    for key in ("name", "created", "disabled", "password"):
-        click.echo(f"{key + ':':10} {_plain(facts[key])}")
+    for key in ("name", "created", "disabled", "password", "cram_md5"):
+        click.echo(f"{key.replace('_', '-') + ':':10} {_plain(facts[key])}")
     for mailbox in facts["mailboxes"]:
         click.echo("{messages:>10} messages {size:>14,} bytes  {name}".format(**mailbox))
 
@@ -123,7 +123,8 @@ def rm(data: Data, name: str, yes: bool) -> None:
 def _facts(record: AccountRecord) -> dict[str, Any]:
     created = datetime.fromtimestamp(int(record.created), UTC)
     return {"name": record.name, "created": created.isoformat(), "disabled": record.disabled,
-            "password": bool(record.verifiers)}
+            "password": bool(record.verifiers),
+            "cram_md5": any(verifier.mechanism == CRAM_MD5 for verifier in record.verifiers)}
 
 
 def _mailboxes(listing: Listing) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import attrs
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from moximap.identity.brakes import FREE_FAILURES
 from moximap.identity.errors import AuthenticationFailed, LoginDisabled, NotNow, ProtocolError
 from moximap.identity.sasl import Challenge, Channel, Check, Done, Hints, IMechanism, Inspect, Refused, Step
 from moximap.imap.dialect import NOT_AUTHENTICATED, Reply
@@ -111,7 +112,10 @@ async def failed(session: Session, error: AuthenticationFailed | LoginDisabled) 
     if isinstance(error, LoginDisabled):
         return No(str(error))
     delay = session.site.brakes.failed(session.out.peer.remote)
-    if delay:
+    if session.out.peer.onion:
+        # Tor may not tell circuits: then a connection is the narrowest thing that can be counted.
+        delay = max(delay, session.failed_logins + 1.0 - FREE_FAILURES)
+    if delay > 0:
         held: Deferred[None] = Deferred()
         session.site.reactor.callLater(delay, held.callback, None)
         await held
