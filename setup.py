@@ -69,6 +69,7 @@ setup(
         "zope.interface >= 6.4",
     ],
     extras_require={
+        "benchmarks": ["matplotlib >= 3.8"],
         "test": [
             "IMAPClient >= 3.0.1",
             "hypothesis >= 6.100",
