@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from moximap.store.indexing_soon import BATCH, BUSY_PAUSE, PATIENCE, PAUSE, QUIET, IndexSoon, Turn
+from moximap.store.indexing_soon import BATCH, BUSY_PAUSE, OTHERS_PAUSE, PATIENCE, PAUSE, QUIET, IndexSoon, Turn
 from moximap.store.interfaces import NewMessage
 from moximap.store.registry import OpenAccounts
 from moximap.store.threads import DirectPool
@@ -21,7 +21,7 @@ class IndexSoonTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.turn = Turn()
-        self.counts: list[int | Deferred[int]] = []
+        self.counts: list[int | None | Deferred[int | None]] = []
         self.calls: list[float] = []
         self.failures: list[Failure] = []
         self.soon = self.another()
@@ -29,7 +29,7 @@ class IndexSoonTests(SynchronousTestCase):
     def another(self) -> IndexSoon:
         return IndexSoon(self.step, self.failures.append, self.clock, self.turn)
 
-    def step(self, limit: int) -> Deferred[int]:
+    def step(self, limit: int) -> Deferred[int | None]:
         self.assertEqual(limit, BATCH)
         self.calls.append(self.clock.seconds())
         count = self.counts.pop(0) if self.counts else 0
@@ -70,6 +70,14 @@ class IndexSoonTests(SynchronousTestCase):
         self.clock.advance(QUIET)
         self.clock.pump([PAUSE[0]] * 10)
         self.assertEqual(len(self.calls), 4)
+
+    def test_what_another_process_is_at_is_looked_at_again(self) -> None:
+        self.counts = [None, None, 3]
+        self.soon.soon()
+        self.clock.pump([QUIET, OTHERS_PAUSE, OTHERS_PAUSE])
+        self.assertEqual(len(self.calls), 3)
+        self.clock.advance(PAUSE[0])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_it_does_not_wait_for_ever_but_goes_slowly_while_others_write(self) -> None:
         self.counts = [64] * 1000

@@ -236,7 +236,7 @@ class Account:
             return erasing.erase(self._readers, self._writer, self._home / "large", floor,
                                  self._index.forget)
 
-    def index(self, limit: int) -> int:
+    def index(self, limit: int) -> int | None:
         with database.translated():
             return (self.redigest(limit)
                     or indexing_steps.step(self._index, self._readers, self._files, limit))

@@ -19,6 +19,8 @@ PATIENCE: Final = 20.0
 #: at the least so many times what the batch took.
 PAUSE: Final = (0.05, 1)
 BUSY_PAUSE: Final = (0.5, 5)
+#: Seconds after which it is looked at again whether another process, which was at it, has done all.
+OTHERS_PAUSE: Final = 2.0
 #: Messages in a batch, which takes some 50 ms.
 BATCH: Final = 64
 
@@ -34,7 +36,7 @@ class Turn:
 class IndexSoon:
     """Calls ``step`` with BATCH until it has nothing to do."""
 
-    def __init__(self, step: Callable[[int], Deferred[int]], failed: Callable[[Failure], None],
+    def __init__(self, step: Callable[[int], Deferred[int | None]], failed: Callable[[Failure], None],
                  reactor: IReactorTime, turn: Turn) -> None:
         self._step = step
         self._failed = failed
@@ -77,8 +79,11 @@ class IndexSoon:
             return None
         return self._step(BATCH).addCallback(self._done, self._reactor.seconds())
 
-    def _done(self, count: int, started: float) -> None:
+    def _done(self, count: int | None, started: float) -> None:
         now = self._reactor.seconds()
+        if count is None:
+            self._wait(OTHERS_PAUSE)
+            return
         if count:
             least, times = BUSY_PAUSE if now - self._turn.written < QUIET else PAUSE
             self._wait(max(least, times * (now - started)))

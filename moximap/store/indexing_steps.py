@@ -24,8 +24,8 @@ _NEXT: Final = ("SELECT DISTINCT content FROM message INDEXED BY message_content
                 " WHERE content > ? AND NOT expunged ORDER BY content LIMIT ?")
 
 
-def step(index: Index, readers: Readers, files: Files, limit: int) -> int:
-    """Index the next contents, at most ``limit``; how many were, 0 with nothing left or others at it."""
+def step(index: Index, readers: Readers, files: Files, limit: int) -> int | None:
+    """Index the next contents, at most ``limit``; how many were, None while others are at it."""
     with readers.snapshot() as snapshot:     # nearly always the end of it
         if one(snapshot.connection.execute, _NEXT, (index.upto(), 1)) is None:
             return 0
@@ -42,7 +42,7 @@ def step(index: Index, readers: Readers, files: Files, limit: int) -> int:
             connection.execute("UPDATE state SET upto = ?", (upto,))
             return done
     except apsw.BusyError:
-        return 0
+        return None
     except apsw.CorruptError:
         index.drop()
         raise

@@ -218,10 +218,10 @@ class IAccount(Interface):
     def redigest(limit: int) -> int:
         """Digest up to ``limit`` messages anew whose digest an older version made; how many were."""
 
-    def index(limit: int) -> int:
+    def index(limit: int) -> int | None:
         """Prepare up to ``limit`` new messages for searching by text; how many were.
 
-        Until then a search reads them.
+        None: another process is at it, and perhaps with all of them.  Until then a search reads them.
         """
 
     def check() -> Iterator[str]:
