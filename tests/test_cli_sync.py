@@ -14,7 +14,8 @@ from imapclient import IMAPClient
 from moximap.store.directory import Directory
 from tests.bridge import Bridge
 from tests.dovecot import PROGRAM, Dovecot
-from tests.server import PROGRAM_SECONDS, ServerTestCase, add_account, environment, moximap_command, needs
+from tests.server import (PROGRAM_SECONDS, ServerTestCase, add_account, environment, moximap_command, needs,
+                          run_on_terminal)
 from tests.test_cli import CommandCase
 from tests.test_delivery_syncing import state
 
@@ -134,6 +135,33 @@ class FromMoximap(SyncCase):
                    and b"CERTIFICATE" in path.read_bytes())
         done = self.sync(self.server.ports["imaps"], "--key", str(pem), "--ca", str(self.server.certificate), scheme="imaps")
         self.assertEqual(done["messages"], 1)
+
+    def test_a_connection_that_is_lost_is_told_and_the_rest_comes_later(self) -> None:
+        fill(self.there())
+        bridge = self.bridge(self.server.ports["imap"])
+
+        def lose(octets: int) -> None:
+            if octets >= 300_000:
+                raise ConnectionResetError
+
+        bridge.passed = lose
+        done = subprocess.run(self.arguments(bridge.port, "--insecure"), capture_output=True, text=True, check=False,
+                              input=self.password + "\n", env=environment(), timeout=PROGRAM_SECONDS)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertRegex(done.stderr, r"\Amoximap: localhost: [^\n]+\n\Z")
+        bridge.passed = lambda octets: None
+        rest = self.sync(bridge.port, "--insecure")
+        self.assertEqual((rest["present"] > 0, rest["present"] + rest["messages"]), (True, 111))
+
+    def test_a_terminal_has_a_bar_and_a_last_line(self) -> None:
+        self.there().append("INBOX", MAIL % 1)
+        secret = self.directory / "password"
+        secret.write_text(self.password + "\n")
+        command = self.arguments(self.server.ports["imap"], "--insecure", "--password-file", str(secret))
+        screen = run_on_terminal(*command)
+        self.assertIn(b"1/1", screen)
+        self.assertIn(b"messages brought 1, here already 0", screen)
+        self.assertEqual(run_on_terminal(*command, "--quiet"), b"")
 
     def test_refusals_are_one_line(self) -> None:
         trusted, ports = ("--ca", str(self.server.certificate)), self.server.ports

@@ -174,6 +174,16 @@ class StrangeServers(TestCase):
             with self.assertRaises(client.LoginImpossible):
                 await client.log_in(found, "ada", lambda: "secret")
 
+    async def test_who_is_not_known_to_scram_may_be_to_plain(self) -> None:
+        found = await self.meet(b"* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=SCRAM-SHA-256 AUTH=PLAIN] hi\r\n",
+                                b"{tag} NO [AUTHENTICATIONFAILED] no\r\n", b"* CAPABILITY IMAP4rev1\r\n{tag} OK\r\n")
+        self.assertEqual(await client.log_in(found, "ada", lambda: "secret"), "PLAIN")
+
+    async def test_a_password_that_scram_cannot_have_is_told(self) -> None:
+        found = await self.meet(b"* OK [CAPABILITY IMAP4rev1 AUTH=SCRAM-SHA-256] hi\r\n")
+        with self.assertRaises(client.LoginImpossible):
+            await client.log_in(found, "ada", lambda: "a\u0007b")
+
     async def test_lists_of_all_kinds(self) -> None:
         found = await self.meet(
             b"* OK [CAPABILITY IMAP4rev1 NAMESPACE] hi\r\n",

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 from scramp import ScramClient, ScramException  # type: ignore[import-untyped]
 
 from moximap.client.client import Client
+from moximap.client.protocol import CommandFailed
 
 #: Best first.
 SCRAM: Final = ("SCRAM-SHA-512", "SCRAM-SHA-256", "SCRAM-SHA-1")
@@ -56,7 +57,10 @@ class Scram:
 
     def __init__(self, name: str, user: str, password: str) -> None:
         self.name = name
-        self._client = ScramClient([name], user, password)
+        try:
+            self._client = ScramClient([name], user, password)
+        except (ScramException, ValueError) as error:
+            raise LoginImpossible(f"SCRAM takes no such name or password: {error}") from None
         self._steps: list[Callable[[str], str]] = [self._final, self._last]
 
     def first(self) -> bytes:
@@ -100,7 +104,11 @@ async def authenticate(client: Client, mechanism: Mechanism) -> None:
     if at_once:
         words += b" " + (_encoded(mechanism.first()) or b"=")
     client.connection.capabilities = frozenset()
-    await client.connection.command(words, answers=answer)
+    try:
+        await client.connection.command(words, answers=answer)
+    except CommandFailed:
+        client.connection.capabilities = capabilities
+        raise
     if not mechanism.finished():
         raise LoginImpossible("the server did not prove that it knows the password")
     await client.capability()
@@ -132,10 +140,17 @@ async def log_in(client: Client, user: str, password: Callable[[], str] | None) 
         return "EXTERNAL"
     offered = {each.removeprefix(b"AUTH=").decode() for each in capabilities if each.startswith(b"AUTH=")}
     best = next((name for name in SCRAM if name in offered), None)
-    if best is not None or "PLAIN" in offered:
-        mechanism = Plain(user, password()) if best is None else Scram(best, user, password())
-        await authenticate(client, mechanism)
-        return mechanism.name
+    if best is not None:
+        try:
+            await authenticate(client, Scram(best, user, password()))
+            return best
+        except CommandFailed:
+            # Servers offer it to all, and know some by a hash that serves for PLAIN only.
+            if "PLAIN" not in offered:
+                raise
+    if "PLAIN" in offered:
+        await authenticate(client, Plain(user, password()))
+        return "PLAIN"
     if b"LOGINDISABLED" in capabilities:
         raise LoginImpossible("the server takes no password here")
     await client.login(user, password())

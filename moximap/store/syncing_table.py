@@ -166,6 +166,8 @@ def _forget(transaction: Transaction, row: Row, there: There) -> Row:
 
 def _reserve(transaction: Transaction, row: Row, box: Mailbox, there: There) -> tuple[Row, str]:
     """Keep ahead of the source's UIDs, unless others of ours follow already; then see that they differ."""
+    if row.kept and box.uidvalidity != row.uidvalidity:
+        return attrs.evolve(row, kept=False), ""          # numbered anew when it was restored
     if not row.kept or there.uidnext + GAP <= row.reserved:
         return row, ""
     if box.uidnext <= row.reserved:
