@@ -84,7 +84,7 @@ class News:
             elif before.name != mailbox.name and not self._moved_along(before, mailbox) \
                     and self._wanted(NAME, mailbox.name, before.name):
                 yield self._list(mailbox.name, before.name)
-        for mailbox in self.new.mailboxes:
+        for mailbox in self.new.mailboxes if parents else ():
             if mailbox.id in parents and mailbox.name not in self._told and self._wanted(NAME, mailbox.name):
                 yield self._list(mailbox.name)
 

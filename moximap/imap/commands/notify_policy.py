@@ -111,6 +111,10 @@ class Notifying(Usual):
 
     async def tell(self, may_expunge: bool, answered: StoreAnswer | None = None) -> None:
         self.session.site.listen_to_bells()
+        await self._tell(may_expunge, answered)
+
+    async def _tell(self, may_expunge: bool, answered: StoreAnswer | None = None) -> None:
+        """What is known in this process: enough where nobody has asked."""
         self._behind = False
         view, wanted = self.session.view, self._wishes.selected
         if view is not None:
@@ -165,7 +169,7 @@ class Notifying(Usual):
         """Tell, once the client has read what it was told last; what cannot be told is told to be so."""
         try:
             await self.session.out.ready()
-            await self.tell(not self._wishes.selected.delayed)
+            await self._tell(not self._wishes.selected.delayed)
             if self._told is not None:
                 self._next = self.session.site.reactor.seconds() + PAUSE
             self._owed_highest()
@@ -211,7 +215,6 @@ class Notifying(Usual):
 
     async def _tell_mailboxes(self, told: Told) -> None:
         session, room = self.session, self._room
-        session.site.listen_to_bells()
         moment = room.moment
         if told.is_now(moment):
             return
