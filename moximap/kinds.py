@@ -9,6 +9,7 @@ from twisted.internet.interfaces import IProtocolFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from moximap.imap.protocol import IMAPFactory
+from moximap.imap.proving import asking
 from moximap.imap.site import Site
 from moximap.net.alpn import https
 from moximap.net.onionconnection import by_origin
@@ -23,12 +24,14 @@ def _imap(site: Site, hidden: frozenset[bytes]) -> IProtocolFactory:
 
 def _imaps(site: Site, hidden: frozenset[bytes]) -> IProtocolFactory:
     imap = IMAPFactory(site, implicit_tls=True, hidden=hidden)
-    return by_origin(lambda tls: TLSMemoryBIOFactory(tls, False, imap), site.tls, site.onion_tls)
+    return by_origin(lambda tls: TLSMemoryBIOFactory(asking(tls, hidden), False, imap, site.reactor),
+                     site.tls, site.onion_tls)
 
 
 def _https(site: Site, hidden: frozenset[bytes]) -> IProtocolFactory:
     imap, patience = IMAPFactory(site, implicit_tls=True, hidden=hidden), site.limits.handshake_timeout
-    return by_origin(lambda tls: https(tls, site.reactor, patience, imap), site.tls, site.onion_tls)
+    return by_origin(lambda tls: https(asking(tls, hidden), site.reactor, patience, imap),
+                     site.tls, site.onion_tls)
 
 
 KINDS: Final[dict[str, Speaker]] = {"imap": _imap, "imaps": _imaps, "https": _https}

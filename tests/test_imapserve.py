@@ -143,12 +143,14 @@ class PipeTests(TunnelCase):
 
     def test_it_honours_the_servers_settings(self) -> None:
         settings = self.directory / "moximap.toml"
-        settings.write_text(f'data = "{self.data}"\ntrace = ["{self.user}"]\n[limits]\nappend = 1234\nline = 200\n')
+        settings.write_text(f'data = "{self.data}"\ntrace = ["{self.user}"]\n[limits]\nappend = 1234\nline = 200\n'
+                            '[capabilities_off]\n"*" = ["UIDONLY"]\n')
         words = [word for word in command(self.data, "--config", str(settings), self.user)
                  if word not in ("--data", str(self.data))]
         done = subprocess.run(words, input=b"a NOOP\r\nb " + b"x" * 300 + b"\r\n", capture_output=True, check=True,
                               timeout=PROGRAM_SECONDS, env=environment())
         self.assertIn(b" APPENDLIMIT=1234 ", done.stdout)
+        self.assertNotIn(b"UIDONLY", done.stdout)
         self.assertIn(b"* BYE", done.stdout)
         self.assertIn(b"moximap: ada@example.org #1 C: a NOOP\n", done.stderr)
         settings.write_text("nonsense = 1\n")

@@ -52,8 +52,9 @@ class Tunnel(IMAPProtocol):
     asked for.  ``welcome``: there was a greeting, and not a BYE.
     """
 
-    def __init__(self, site: Site, record: AccountRecord, login: str, ended: Callable[[], None]) -> None:
-        super().__init__(site, implicit_tls=False)
+    def __init__(self, site: Site, record: AccountRecord, login: str, hidden: frozenset[bytes],
+                 ended: Callable[[], None]) -> None:
+        super().__init__(site, implicit_tls=False, hidden=hidden)
         self.session.guarded = False
         self.welcome = False
         self._record = record
@@ -175,7 +176,8 @@ class Serving:
         self._doorbell = Doorbell(reactor, path / "bell")
         self.site = Site(directory=directory, authenticator=Authenticator(directory), pool=self._pool,
                          reactor=reactor, listen_to_bells=self._doorbell.doRead, **config.of_site(settings))
-        self.tunnel = Tunnel(self.site, directory.account(address), address, self._ended)
+        self.tunnel = Tunnel(self.site, directory.account(address), address, settings.hidden("imapserve"),
+                             self._ended)
 
     def run(self, output: int) -> None:
         """Until the session is over; OSError."""

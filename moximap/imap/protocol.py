@@ -165,7 +165,9 @@ class IMAPProtocol(Intake):
         self._tls_next = False
         self._buffer = b""
         self._outlet.detach()
-        self.transport.startTLS(self.peer.onion and self.site.onion_tls or self.site.tls)
+        tls = self.peer.onion and self.site.onion_tls or self.site.tls
+        assert tls is not None
+        self.transport.startTLS(proving.asking(tls, self.session.hidden))
         self._outlet.attach(self.transport)
 
     def _start_layer(self, make: MakeLayer) -> None:

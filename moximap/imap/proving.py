@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 
 import attrs
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.logger import Logger
 
 from moximap.identity.brakes import FREE_FAILURES
@@ -18,6 +19,7 @@ from moximap.identity.sasl import Challenge, Channel, Check, Done, Hints, IMecha
 from moximap.imap.dialect import NOT_AUTHENTICATED, Reply
 from moximap.imap.errors import Bad, Bye, No, Refusal
 from moximap.imap.session import Gone, Session
+from moximap.net.tls import Keyless
 from moximap.store.errors import StoreError
 from moximap.store.interfaces import AccountRecord
 from moximap.store.keys import KeyRecord
@@ -54,6 +56,11 @@ def secure(session: Session) -> bool:
     if session.out.peer.onion:
         return session.out.tls or session.site.onion_plaintext_login
     return session.out.tls or session.site.plaintext_login
+
+
+def asking(tls: IOpenSSLServerConnectionCreator, hidden: frozenset[bytes]) -> IOpenSSLServerConnectionCreator:
+    """TLS that asks for clients' keys, unless the listener has switched off the login by key."""
+    return Keyless(tls) if b"AUTH=EXTERNAL" in hidden else tls
 
 
 def early(session: Session) -> bool:

@@ -146,6 +146,19 @@ class ServerTLS:
         return SSL.Connection(self._context)
 
 
+@implementer(IOpenSSLServerConnectionCreator)
+@attrs.frozen(eq=False)
+class Keyless:
+    """The same TLS, in which no client is asked for a certificate."""
+
+    usual: IOpenSSLServerConnectionCreator
+
+    def serverConnectionForTLS(self, protocol: Any) -> SSL.Connection:
+        connection = self.usual.serverConnectionForTLS(protocol)
+        connection.set_verify(SSL.VERIFY_NONE)
+        return connection
+
+
 def peer_key(transport: object) -> str | None:
     """The fingerprint of the client's key, None without TLS or without a certificate.
 
