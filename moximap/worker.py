@@ -17,7 +17,7 @@ from twisted.logger import FileLogObserver, LogEvent, eventAsText, globalLogBegi
 from twisted.python.failure import Failure
 
 from moximap.net.workers import unpack
-from moximap.tap import Server
+from moximap.tap import Server, spare_the_collector
 
 
 class _Lifeline(Protocol):
@@ -59,6 +59,7 @@ def main() -> None:
     server.startService()
     StandardIO(_Lifeline(reactor))  # type: ignore[no-untyped-call]
     reactor.addSystemEventTrigger("before", "shutdown", server.stopService)
+    spare_the_collector(reactor)
     reactor.run()
 
 
