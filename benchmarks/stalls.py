@@ -35,8 +35,12 @@ def report(stalls: list[watchdog.Stall], seconds: float, say: Callable[[str], No
     """The longest, and of those over 50 ms where they were."""
     longest = stalls[0].seconds * 1000 if stalls else watchdog.KEPT * 1000
     over = [stall for stall in stalls if stall.seconds > 0.05]
+    own = max((stall.seconds - stall.queued for stall in stalls), default=watchdog.KEPT) * 1000
     say(f"Longest stall of a reactor under {seconds:.0f} s of the mixed load: "
-        f"{'' if stalls else 'under '}{longest:.0f} ms; over 50 ms: {len(over)}.")
+        f"{'' if stalls else 'under '}{longest:.0f} ms; over 50 ms: {len(over)}.  "
+        f"Without the time in which no processor was free for it: {own:.0f} ms.")
     for stall in over[:5]:
-        say(f"  {stall.seconds * 1000:.0f} ms in process {stall.process}, of which the thread ran "
-            f"{stall.cpu * 1000:.0f} ms, garbage {stall.garbage * 1000:.0f} ms: {' < '.join(stall.stack)}")
+        total, ran, queued, garbage = (
+            round(each * 1000) for each in (stall.seconds, stall.cpu, stall.queued, stall.garbage))
+        say(f"  {total} ms in process {stall.process}: the thread ran {ran} ms, waited for a processor "
+            f"{queued} ms, garbage {garbage} ms: {' < '.join(stall.stack)}")

@@ -25,8 +25,8 @@ DISTINCT = 10_000
 TIMES = 15
 SELECTED = 50_000
 MEBI = 1024
-#: Connections of one account.
-SHARE = 100
+#: Connections of one account, and seconds after which a server has forgotten that they logged in.
+SHARE, LOGIN_SECONDS = 100, 32.0
 
 
 @contextmanager
@@ -79,7 +79,7 @@ def forget_pages(home: Path) -> None:
 
 
 def messages(home: Path, sizes: list[int]) -> Points:
-    """One mailbox of so many messages: SELECT of a server that was just started, then the rest."""
+    """SELECT of a server that was just started, then the rest."""
     points: Points = {}
     for size in sizes:
         place = home / str(size)
@@ -99,8 +99,7 @@ def messages(home: Path, sizes: list[int]) -> Points:
 
 
 def _cold(server: Running, size: int) -> float:
-    client = server.client()
-    spent, answer = client.timed(b"SELECT Big")
+    spent, answer = server.client().timed(b"SELECT Big")
     expect(answer.exists() == size, "EXISTS")
     return spent
 
@@ -167,12 +166,12 @@ def _of_mailboxes(server: Running, client: Client, size: int) -> dict[str, float
 
 
 def connections(home: Path, sizes: list[int]) -> Points:
-    """Connections in IDLE, SHARE on each account: memory, the processor, another's NOOP meanwhile."""
+    """In IDLE, SHARE on each account: memory, the processor, another's NOOP meanwhile."""
     users = max(1, -(-max(sizes) // SHARE))
     points: Points = {}
     with serving(home / "idle", users, workers=2) as server:
         idlers: list[Client] = []
-        empty, cpu = server.memory(), server.cpu()
+        empty = server.memory()
         for size in sizes:
             start = time.monotonic()
             while len(idlers) < size:
@@ -181,6 +180,7 @@ def connections(home: Path, sizes: list[int]) -> Points:
             points[size] = {"memory of each, KiB": (server.memory() - empty) / size}
             if size == max(sizes):
                 points[size]["logins, SELECT and IDLE a second"] = size / opened
+            time.sleep(LOGIN_SECONDS)
             server.settle()
             cpu = server.cpu()
             time.sleep(5 * REST)

@@ -36,13 +36,15 @@ DEPTH: Final = 14
 class Stall:
     """``at``: Unix seconds of its end.  ``cpu``: seconds of it in which the reactor thread ran.
 
-    ``garbage``: seconds of collecting garbage.  ``stack``: where it was seen most often.
+    ``queued``: seconds in which it could have run, had a processor been free.  ``garbage``: seconds of
+    collecting garbage.  ``stack``: where it was seen most often.
     """
 
     process: int
     at: float
     seconds: float
     cpu: float
+    queued: float
     garbage: float
     stack: list[str]
 
@@ -54,7 +56,7 @@ class Watchdog:
         self._path = directory / f"{os.getpid()}.json"
         self._reactor = reactor
         self._due = float("inf")
-        self._cpu = self._garbage = self._began = 0.0
+        self._cpu = self._queued = self._garbage = self._began = 0.0
         self._seen: Counter[tuple[str, ...]] = Counter()
         self._stalls: list[Stall] = []
         self._running = True
@@ -70,13 +72,14 @@ class Watchdog:
         self._beat()
 
     def _beat(self) -> None:
-        now, cpu = time.perf_counter(), time.thread_time()
+        now, cpu, queued = time.perf_counter(), time.thread_time(), waited()
         late = now - self._due
         if late > KEPT:
             common = self._seen.most_common(1)
-            self._stalls.append(Stall(os.getpid(), time.time(), late, cpu - self._cpu, self._garbage,
-                                      list(common[0][0]) if common else []))
-        self._seen, self._garbage, self._cpu = Counter(), 0.0, cpu
+            self._stalls.append(Stall(
+                os.getpid(), time.time(), late, cpu - self._cpu, queued - self._queued, self._garbage,
+                list(common[0][0]) if common else []))
+        self._seen, self._garbage, self._cpu, self._queued = Counter(), 0.0, cpu, queued
         self._due = now + BEAT
         self._reactor.callLater(BEAT, self._beat)
 
@@ -98,6 +101,14 @@ class Watchdog:
         self._running = False
         gc.callbacks.remove(self._collected)
         self._path.write_text(json.dumps([attrs.asdict(stall) for stall in self._stalls]))
+
+
+def waited() -> float:
+    """Seconds for which this thread has waited for a processor; 0 where the system does not tell."""
+    try:
+        return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
+    except OSError:
+        return 0.0
 
 
 def stack(frame: FrameType) -> tuple[str, ...]:
