@@ -43,7 +43,9 @@ class Endpoint(Resource):
         self.asked.append((token, request.getHeader("authorization")))
         request.setResponseCode(self.code)
         answer = self.tokens.get(token, {"active": False})
-        if answer is None:
+        if answer is None or answer == "half":
+            if answer:
+                request.write(b'{"active": true, ')
             return NOT_DONE_YET
         return answer if isinstance(answer, bytes) else json.dumps(answer).encode()
 
@@ -157,8 +159,9 @@ class Failures(EndpointCase):
             await self.fails(self.make(), "ada-token", f"HTTP status {code}")
 
     async def test_one_that_does_not_answer_in_time(self) -> None:
-        self.endpoint.tokens["ada-token"] = None
-        await self.fails(self.make(timeout=0.05), "ada-token", "TimeoutError")
+        for answer in (None, "half"):
+            self.endpoint.tokens["ada-token"] = answer
+            await self.fails(self.make(timeout=0.05), "ada-token", "TimeoutError")
 
     async def test_one_that_is_not_there(self) -> None:
         port = reactor.listenTCP(0, HTTPSite(self.endpoint), interface="127.0.0.1")  # type: ignore[no-untyped-call]
