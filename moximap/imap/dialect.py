@@ -137,7 +137,7 @@ _TABLES = ("commands", "enable", "fetch", "fetch_modifiers", "store_modifiers", 
            "status", "select", "select_codes", "list_selections", "list_returns", "create", "mechanisms")
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Dialect:
     """A list of extensions, and their tables merged; two rows of one name are an error."""
 

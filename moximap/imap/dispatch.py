@@ -7,6 +7,7 @@ an answer.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from inspect import isawaitable
 
 from twisted.logger import Logger
@@ -142,8 +143,13 @@ async def refuse(session: Session, parts: Sequence[Part], error: Refusal) -> Non
     await _failed(session, error, spec)
 
 
+@cache
+def _completed(name: bytes) -> str:
+    return f"{name.decode()} completed"
+
+
 def _tagged(session: Session, reply: Reply, name: bytes) -> None:
-    text = reply.text or f"{name.decode()} completed"
+    text = reply.text or _completed(name)
     highest = _owed_highest(session)
     if highest is not None and reply.code is None:
         reply = Reply(text, highest)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable
+from functools import lru_cache
 
 from moximap.imap import mailboxname
 from moximap.values import NumSet
@@ -74,14 +75,23 @@ def flags(names: Iterable[str]) -> bytes:
 
 def internaldate(seconds: int, zone: int) -> bytes:
     """A date-time with quotes; ``zone`` in minutes east of UTC."""
-    t = time.gmtime(seconds + zone * 60)
-    sign, minutes = ("-", -zone) if zone < 0 else ("+", zone)
-    return b'"%2d-%b-%04d %02d:%02d:%02d %b%02d%02d"' % (
-        t.tm_mday, _MONTHS[t.tm_mon - 1].encode(), t.tm_year, t.tm_hour, t.tm_min, t.tm_sec,
-        sign.encode(), minutes // 60, minutes % 60)
+    days, second = divmod(seconds + zone * 60, 86400)
+    minute, second = divmod(second, 60)
+    return b'"%b %02d:%02d:%02d %b"' % (_day(days), minute // 60, minute % 60, second, _zone(zone))
+
+
+@lru_cache(maxsize=1024)
+def _day(days: int) -> bytes:
+    t = time.gmtime(days * 86400)
+    return b"%2d-%b-%04d" % (t.tm_mday, _MONTHS[t.tm_mon - 1].encode(), t.tm_year)
+
+
+@lru_cache(maxsize=64)
+def _zone(zone: int) -> bytes:
+    return b"%b%02d%02d" % (b"-" if zone < 0 else b"+", abs(zone) // 60, abs(zone) % 60)
 
 
 def text(value: str) -> bytes:
     """Human-readable text of a response: one line, never empty."""
-    line = "".join(c if c.isprintable() else " " for c in value).strip()
+    line = (value if value.isprintable() else "".join(c if c.isprintable() else " " for c in value)).strip()
     return line.encode("ascii", "replace")[:1000] or b"done"

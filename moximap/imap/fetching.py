@@ -1,14 +1,15 @@
 """FETCH items as columns and formats, and their bulk rendering (RFC 9051 7.5.2).
 
-A FETCH is compiled to one format string.  Where no item converts anything, a message costs one
-format operation.  Rendering is done in a store thread, in pieces of bounded size; a large body is
-not rendered but streamed.
+A FETCH is compiled to one format string.  Where no item can be large, values are converted column by
+column, so that a message costs one format operation and little else.  Rendering is done in a store
+thread, in pieces of bounded size; a large body is not rendered but streamed.
 """
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -47,7 +48,12 @@ def without_nul(data: bytes) -> bytes:
 
 Value = bytes | int | Streamed
 _BULKY: frozenset[Column] = frozenset(("content", "head"))
+#: Columns of any length; the others are numbers.
+_LONG: frozenset[Column] = frozenset(("head", "envelope", "body", "bodystructure", "preview", "parts"))
 Convert = Callable[..., Value]
+#: Numbers for UIDs: those of one view.
+Numbers = Callable[[Sequence[int]], Sequence[int]]
+Rows = Iterator[tuple[Any, ...]]
 
 
 @attrs.frozen
@@ -81,7 +87,7 @@ class IFetchItem(Protocol):
     def converter(self, context: Context) -> Convert | None: ...
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)
 class Field:
     """An item that is one column in a format, perhaps converted."""
 
@@ -95,7 +101,7 @@ class Field:
         return self.convert
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)
 class FlagsField:
     """FLAGS, with \\Seen where this FETCH is about to set it."""
 
@@ -125,19 +131,33 @@ class Plan:
         self._takes = takes
         self._formats = formats
         self._head = b"* %d " + word + b" ("
+        self._codes = (columns.index("flags"),) if "flags" in columns else ()
         self._format = self._head + b" ".join(formats) + b")\r\n"
-        in_order = [place for places, _ in takes for place in places]
         #: Several values that may be large are not all rendered at once.
         self.bulky = sum(not _BULKY.isdisjoint(item.columns) for item in items) > 1
-        self._direct = all(c is None for _, c in takes) and in_order == list(range(1, len(columns)))
-        self._direct_uid = all(c is None for _, c in takes) and in_order == list(range(len(columns)))
+        #: No value is ever streamed.
+        self.even = "content" not in columns and not self.bulky
+        self._long = [i for i, column in enumerate(columns) if column in _LONG]
+
+    def lines(self, numbers: Sequence[int], columns: Sequence[Sequence[Any]]) -> list[bytes]:
+        """The responses for messages, given as columns; only where the plan is even."""
+        values = [columns[places[0]] if convert is None else self._converted(places, convert, columns)
+                  for places, convert in self._takes]
+        return list(map(self._format.__mod__, zip(numbers, *values)))
+
+    def _converted(self, places: tuple[int, ...], convert: Convert,
+                   columns: Sequence[Sequence[Any]]) -> Iterable[Value]:
+        if places == self._codes:              # few are different
+            codes = columns[places[0]]
+            return map({code: convert(code) for code in set(codes)}.__getitem__, codes)
+        return map(convert, *[columns[i] for i in places])
+
+    def weight(self, row: Sequence[Any]) -> int:
+        """Octets of a response, more or less."""
+        return 64 + sum([len(row[i]) for i in self._long])
 
     def line(self, number: int, row: Sequence[Any]) -> bytes | list[bytes | Streamed]:
         """The response for one message; as a list where a value is streamed."""
-        if self._direct_uid:
-            return self._format % (number, *row)
-        if self._direct:
-            return self._format % (number, *row[1:])
         values = [row[places[0]] if convert is None else convert(*[row[i] for i in places])
                   for places, convert in self._takes]
         for value in values:
@@ -185,19 +205,20 @@ class Plan:
         """Whether an image of the mailbox has all that is asked."""
         return set(self.columns) <= {"uid", "flags", "modseq"}
 
-    def from_image(self, view: View, uids: Sequence[int]) -> list[bytes] | None:
+    def from_image(self, view: View, uids: array[int]) -> list[bytes] | None:
         """Responses from memory; None where a message is not in the image any more."""
-        image, number = view.image, view.numbering.number
-        places = [bisect_left(image.uids, uid) for uid in uids]
-        count = len(image.uids)
-        if any(i >= count or image.uids[i] != uid for i, uid in zip(places, uids, strict=True)):
-            return None
-        sources = {"uid": image.uids, "flags": image.flags, "modseq": image.modseqs}
-        arrays = [sources[c] for c in self.columns]
-        same = view.uids is image.uids and view.numbering.sequence
-        line = self.line
-        return [line(i + 1 if same else number(view, uid), [a[i] for a in arrays])  # type: ignore[misc]
-                for i, uid in zip(places, uids, strict=True)]
+        image = view.image
+        first = bisect_left(image.uids, uids[0])
+        end = first + len(uids)
+        if image.uids[first:end] == uids:
+            sources = {"uid": uids, "flags": image.flags[first:end], "modseq": image.modseqs[first:end]}
+        else:
+            places = [image.place(uid) for uid in uids]
+            if None in places:
+                return None
+            sources = {"uid": uids, "flags": [image.flags[i] for i in places],  # type: ignore[index]
+                       "modseq": [image.modseqs[i] for i in places]}  # type: ignore[index]
+        return self.lines(view.numbering.numbers(view, uids), [sources[c] for c in self.columns])
 
 
 @attrs.frozen
@@ -216,40 +237,66 @@ class Rendered:
     item: int = 0
 
 
-def render(account: IAccount, mailbox: int, uids: NumSet, plan: Plan,
-           number: Callable[[int], int], watch_seen: bool, item: int = 0) -> Rendered:
+def render(account: IAccount, mailbox: int, uids: NumSet, plan: Plan, numbers: Numbers,
+           watch_seen: bool, item: int = 0) -> Rendered:
     """Render up to PIECE octets, or up to a streamed value; blocks, so in a store thread.
 
     ``item``: that of the first message where it begins; Unavailable where that message is gone.
     """
+    columns = (*plan.columns, "flags") if watch_seen else plan.columns
+    with closing(account.fetch(mailbox, uids, columns)) as rows:  # type: ignore[type-var]
+        if plan.even:
+            return _render_columns(rows, plan, numbers, watch_seen)
+        return _render_rows(rows, plan, numbers, watch_seen, item, uids.ranges[0][0])
+
+
+def _render_columns(rows: Rows, plan: Plan, numbers: Numbers, watch_seen: bool) -> Rendered:
+    chunk: list[tuple[Any, ...]] = []
+    weight = 0
+    for row in rows:
+        chunk.append(row)
+        weight += plan.weight(row)
+        if weight >= PIECE:
+            break
+    if not chunk:
+        return Rendered([], None, 0, [], 0)
+    columns = list(zip(*chunk, strict=True))
+    uids = columns[0]
+    unseen = [uid for uid, flags in zip(uids, columns[-1], strict=True) if not flags & SEEN] if watch_seen else []
+    highest = 0 if plan.modseq is None else max(columns[plan.modseq])
+    out = [b"".join(plan.lines(numbers(uids), columns))]
+    return Rendered(out, uids[-1] if weight >= PIECE else None, len(chunk), unseen, highest)
+
+
+def _render_rows(rows: Rows, plan: Plan, numbers: Numbers, watch_seen: bool, item: int,
+                 first: int) -> Rendered:
     out: list[bytes | Streamed] = []
     unseen: list[int] = []
     size = count = highest = 0
-    columns = (*plan.columns, "flags") if watch_seen else plan.columns
-    with closing(account.fetch(mailbox, uids, columns)) as rows:  # type: ignore[type-var]
-        for row in rows:
-            uid: int = row[0]  # type: ignore[assignment]
-            if watch_seen:
-                row, flags = row[:-1], row[-1]
-                if not item and not flags & SEEN:  # type: ignore[operator]
-                    unseen.append(uid)
-            if plan.modseq is not None:
-                highest = max(highest, row[plan.modseq])  # type: ignore[call-overload]
-            if item and uid != uids.ranges[0][0]:
-                break
-            if plan.bulky:
-                line, item = plan.some(number(uid), row, item)
-            else:
-                line = plan.line(number(uid), row)
-            count += not item
-            if isinstance(line, bytes):
-                out.append(line)
-                size += len(line)
-                if size < PIECE:
-                    continue
-            else:
-                out += line
-            return Rendered(out, uid, count, unseen, highest, item)
+    for row in rows:
+        uid: int = row[0]
+        if watch_seen:
+            row, flags = row[:-1], row[-1]
+            if not item and not flags & SEEN:
+                unseen.append(uid)
+        if plan.modseq is not None:
+            highest = max(highest, row[plan.modseq])
+        if item and uid != first:
+            break
+        number = numbers((uid,))[0]
+        if plan.bulky:
+            line, item = plan.some(number, row, item)
+        else:
+            line = plan.line(number, row)
+        count += not item
+        if isinstance(line, bytes):
+            out.append(line)
+            size += len(line)
+            if size < PIECE:
+                continue
+        else:
+            out += line
+        return Rendered(out, uid, count, unseen, highest, item)
     if item:
         raise Unavailable("the rest of a message is gone")
     return Rendered(out, None, count, unseen, highest)

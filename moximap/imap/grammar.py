@@ -102,6 +102,14 @@ class Cursor:
             raise self.bad("end of command")
         self.pos = len(self.text)
 
+    def rest(self) -> bytes | None:
+        """What of the command is left; None where a literal comes."""
+        return self.text[self.pos:] if self.index == len(self.parts) - 1 else None
+
+    def skip(self, octets: int) -> None:
+        """Move on in the text: what is skipped was parsed otherwise."""
+        self.pos += octets
+
     def match(self, pattern: re.Pattern[bytes], what: str) -> re.Match[bytes]:
         found = pattern.match(self.text, self.pos)
         if found is None:

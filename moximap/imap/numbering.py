@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from moximap.imap.errors import Bad
@@ -24,6 +25,9 @@ class INumbering(Protocol):
     def number(self, view: View, uid: int) -> int:
         """The number of a message that is in the view."""
 
+    def numbers(self, view: View, uids: Sequence[int]) -> Sequence[int]:
+        """Those of messages that are in the view, at least one, ascending."""
+
     def head(self, view: View, uid: int) -> bytes:
         """How a FETCH response of changes begins, with its space."""
 
@@ -42,6 +46,14 @@ class SequenceNumbers:
 
     def number(self, view: View, uid: int) -> int:
         return bisect_left(view.uids, uid) + 1
+
+    def numbers(self, view: View, uids: Sequence[int]) -> Sequence[int]:
+        known = view.uids
+        first = bisect_left(known, uids[0]) + 1
+        last = first + len(uids) - 1
+        if last <= len(known) and known[last - 1] == uids[-1]:
+            return range(first, last + 1)          # so many of them between the two: they are all there is
+        return [bisect_left(known, uid) + 1 for uid in uids]
 
     def head(self, view: View, uid: int) -> bytes:
         return b"* %d FETCH (UID %d " % (self.number(view, uid), uid)

@@ -24,6 +24,7 @@ from moximap.store.opened import OpenAccount
 from moximap.values import Mailbox, NumSet, Written
 
 if TYPE_CHECKING:
+    from moximap.imap.fetching import Plan
     from moximap.imap.site import Site
 
 _T = TypeVar("_T")
@@ -111,6 +112,7 @@ class Session:
 
     ``key``: what it was entered by, if that was a key.  ``guarded``: it ends when its key or account does.
     ``hidden``: capabilities, in upper case, that are switched off for this listener and account.
+    ``plans``: FETCHes that were compiled.
     ``watches`` are asked wherever changes may be told, and wake an IDLE.  ``policy``: what is told when.
     """
 
@@ -139,6 +141,7 @@ class Session:
         self.policy: IPolicy = Usual(self)
         self.waiting = Waiting(self)
         self.account_tells = 0
+        self.plans: dict[object, Plan] = {}
 
     # what is enabled
 

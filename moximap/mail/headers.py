@@ -7,6 +7,7 @@ memory on headers of any size.
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 import attrs
 
@@ -16,8 +17,8 @@ __all__ = ["Field", "decode", "fields", "select", "split", "unfold", "value", "v
 
 _FIELD = re.compile(rb"(?m:^)([^:\s]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)\n?+")
 _RAW = re.compile(rb"(?m:^)(([^:\s]++)[ \t]*+:[^\n]*+(?:\n[ \t][^\n]*+)*+\n?+)")
+_NAME = re.compile(rb"[^:\s]++")
 _fold = re.compile(rb"\r*+\n[ \t]*+").sub
-_blank_end = re.compile(rb"(?:\A|\n)\r?\n\Z").search
 
 # Up to here findall is the quickest; beyond it, its list of all fields would cost too much memory.
 SMALL = 1 << 16
@@ -57,8 +58,43 @@ def select(header: bytes, names: frozenset[bytes], exclude: bool = False) -> byt
     The blank line is there unless the header has none ("a message that has no body and no blank
     line", RFC 9051 6.4.5.1).
     """
-    found = b"".join([raw for raw, name in _raw_fields(header) if (name.lower() in names) is not exclude])
-    return found + b"\r\n" if _blank_end(header) else found
+    if exclude:
+        found = b"".join([raw for raw, name in _raw_fields(header) if name.lower() not in names])
+    else:
+        found = _named(header, names)
+    blank = header.endswith((b"\n\r\n", b"\n\n")) or header in (b"\r\n", b"\n")
+    return found + b"\r\n" if blank else found
+
+
+def _named(header: bytes, names: frozenset[bytes]) -> bytes:
+    """The fields of these names, of which only lines that begin with their first letters are looked at."""
+    names, firsts = _sought(names)
+    found: list[bytes] = []
+    taking = False
+    lines = header.split(b"\n")
+    for line in lines:
+        first = line[:1]
+        if first in firsts:
+            name, colon, _ = line.partition(b":")
+            taking = bool(colon) and name.rstrip(b" \t").lower() in names
+            if taking:
+                found.append(line)
+        elif taking:
+            if first == b" " or first == b"\t":
+                found.append(line)
+            else:
+                taking = False
+    if not found:
+        return b""
+    whole = b"\n".join(found)
+    return whole if taking and lines[-1] else whole + b"\n"
+
+
+@lru_cache(maxsize=256)
+def _sought(names: frozenset[bytes]) -> tuple[frozenset[bytes], frozenset[bytes]]:
+    """Those that a field can have, and the letters that they begin with."""
+    names = frozenset(name for name in names if _NAME.fullmatch(name))
+    return names, frozenset(name[:1].swapcase() for name in names) | {name[:1] for name in names}
 
 
 def values(header: bytes, name: bytes) -> list[bytes]:

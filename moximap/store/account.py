@@ -118,8 +118,13 @@ class Account:
 
     def fetch(self, mailbox: int, uids: NumSet,
               columns: Sequence[Column]) -> Iterator[tuple[object, ...]]:
-        with self._readers.snapshot() as snapshot:
-            yield from fetching.fetch(snapshot, self._files, mailbox, uids, columns)
+        if len(uids.ranges) == 1:
+            with self._readers.statement() as connection:
+                yield from fetching.fetch_range(connection, self._files, self.flags, mailbox, uids.ranges[0],
+                                                columns)
+        else:
+            with self._readers.snapshot() as snapshot:
+                yield from fetching.fetch(snapshot.connection, self._files, mailbox, uids, columns)
 
     def search(self, mailbox: int, tree: SearchTree, uids: NumSet,
                looked: Callable[[int], None] | None = None) -> NumSet:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
+import apsw
 import attrs
 
 from moximap.store.contents import Files
+from moximap.store.flags import FlagTable
 from moximap.store.interfaces import Column
-from moximap.store.readers import Snapshot
 from moximap.store.transaction import pieces
 from moximap.values import NumSet
 
@@ -32,9 +33,10 @@ _WIDTH: Final = 5
 
 @attrs.frozen
 class Plan:
-    """A SELECT that lacks its condition on uid, and where in its rows a content is."""
+    """A SELECT that lacks its condition on uid, the same for a range, and where in its rows a content is."""
 
     select: str
+    ranged: str
     content: int | None
 
 
@@ -49,20 +51,39 @@ def plan(columns: tuple[Column, ...]) -> Plan:
         joins += " JOIN content c ON c.id = m.content"
     if " d." in f" {chosen}":
         joins += " JOIN digest d ON d.content = m.content"
-    return Plan(f"SELECT {chosen} FROM message m{joins}"
-                " WHERE m.mailbox = ? AND m.content IS NOT NULL AND m.{} ORDER BY m.uid", at)
+    select = (f"SELECT {chosen} FROM message m{joins}"
+              " WHERE m.mailbox = ? AND m.content IS NOT NULL AND m.{} ORDER BY m.uid")
+    return Plan(select, select.format("uid BETWEEN ? AND ?"), at)
 
 
-def fetch(snapshot: Snapshot, files: Files, mailbox: int, uids: NumSet,
+def fetch(connection: apsw.Connection, files: Files, mailbox: int, uids: NumSet,
           columns: Sequence[Column]) -> Iterator[tuple[object, ...]]:
-    """Rows in order of UID."""
+    """Rows in order of UID, in the transaction that the connection has begun."""
     what = plan(tuple(columns))
-    execute = snapshot.connection.execute
-    for clause, bindings in pieces(execute, mailbox, uids):
-        rows = execute(what.select.format(clause), (mailbox, *bindings))
-        if what.content is None:
-            yield from rows
-        else:
-            for row in rows:
-                content = files.content(*row[-_WIDTH:])
-                yield *row[:what.content], content, *row[what.content:-_WIDTH]
+    for clause, bindings in pieces(connection.execute, mailbox, uids):
+        rows = connection.execute(what.select.format(clause), (mailbox, *bindings))
+        yield from rows if what.content is None else _with_content(rows, files, what.content)
+
+
+def fetch_range(connection: apsw.Connection, files: Files, flags: FlagTable, mailbox: int,
+                uids: tuple[int, int], columns: Sequence[Column]) -> Iterator[tuple[object, ...]]:
+    """Rows in order of UID, by one statement."""
+    what = plan(tuple(columns))
+    rows: Iterator[tuple[Any, ...]] = connection.execute(what.ranged, (mailbox, *uids))
+    if what.content is not None:
+        rows = _with_content(rows, files, what.content)
+    if "flags" not in columns:
+        yield from rows
+        return
+    place, known = list(columns).index("flags"), set[int]()
+    for row in rows:
+        code = row[place]
+        if code not in known:
+            known.add(code)
+            flags.know(connection, code)
+        yield row
+
+
+def _with_content(rows: Iterable[tuple[Any, ...]], files: Files, place: int) -> Iterator[tuple[Any, ...]]:
+    for row in rows:
+        yield *row[:place], files.content(*row[-_WIDTH:]), *row[place:-_WIDTH]

@@ -57,6 +57,10 @@ class FlagTable:
             with self._lock:
                 self._load(connection)
 
+    def know(self, connection: apsw.Connection, code: int) -> None:
+        """Know the names of a code that ``connection`` can see."""
+        self.catch_up(connection, code >> SYSTEM_BITS)
+
     def _load(self, connection: apsw.Connection) -> None:
         self._keywords = dict(every(connection.execute, "SELECT folded, name FROM keyword ORDER BY id"))
         first = len(self._sets)

@@ -63,7 +63,7 @@ class Decoded:
         return self.data[start:end]
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)
 class Binary:
     path: tuple[int, ...]
     partial: Partial | None
@@ -91,7 +91,7 @@ class Binary:
         return b"%b %b" % (word, encoding.literal(content.read(start, end)) if start < end else b'""')
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)
 class BinarySize:
     path: tuple[int, ...]
     format: bytes = b"%b"

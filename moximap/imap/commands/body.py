@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import attrs
 
 from moximap.imap import encoding
@@ -15,7 +17,12 @@ from moximap.store.interfaces import Column, IContent
 _TEXTS = (b"HEADER.FIELDS.NOT", b"HEADER.FIELDS", b"HEADER", b"TEXT", b"MIME")
 
 
-@attrs.frozen
+@lru_cache(maxsize=256)
+def _folded(names: tuple[bytes, ...]) -> frozenset[bytes]:
+    return frozenset(name.lower() for name in names)
+
+
+@attrs.frozen(cache_hash=True)
 class Section:
     """A section-spec: part numbers, then one of _TEXTS or nothing, then field names as sent."""
 
@@ -60,15 +67,14 @@ class Section:
         """What is wanted of a header."""
         if not self.fields:
             return header
-        names = frozenset(f.lower() for f in self.fields)
-        return headers.select(header, names, exclude=self.text.endswith(b"NOT"))
+        return headers.select(header, _folded(self.fields), exclude=self.text.endswith(b"NOT"))
 
     @property
     def of_root_header(self) -> bool:
         return not self.path and self.text.startswith(b"HEADER")
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)
 class Partial:
     """<start.count> of an item; the response tells the start only (client 1)."""
 
@@ -88,7 +94,7 @@ class Partial:
         return cls(start, count)
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)
 class BodySection:
     """``word``: how the item is named in the response, with its section."""
 

@@ -6,15 +6,15 @@ from array import array
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
 from contextlib import suppress
-from functools import partial
+from functools import lru_cache, partial
 from typing import Protocol
 
 import attrs
 
 from moximap.imap import encoding
 from moximap.imap.commands.store import mark_seen
-from moximap.imap.dialect import SELECTED, Extension, Reply, Spec
-from moximap.imap.errors import Bye, No
+from moximap.imap.dialect import SELECTED, Dialect, Extension, Reply, Spec
+from moximap.imap.errors import Bad, Bye, No
 from moximap.imap.fetching import (PIECE, Context, Field, FlagsField, IFetchItem, Plan, Rendered,
                                    Streamed, render, without_nul)
 from moximap.imap.grammar import Cursor
@@ -32,6 +32,9 @@ UID = Field(b"UID %d", ("uid",))
 BATCH = 5000
 #: Messages that are rendered without a trip through a thread.
 FEW = 10
+#: Octets of a list of items that is kept parsed, and compiled plans that a session keeps.
+REMEMBERED = 512
+PLANS = 16
 
 
 class IFetchModifier(Protocol):
@@ -46,6 +49,9 @@ class IFetchModifier(Protocol):
 
     def narrow(self, session: Session, fetch: Fetch, uids: array[int]) -> Awaitable[array[int]]:
         """Write what comes before the FETCH responses; give the messages that are left."""
+
+
+Wanted = tuple[tuple[IFetchItem, ...], tuple[IFetchModifier, ...]]
 
 
 @attrs.frozen
@@ -95,14 +101,20 @@ def plan(session: Session, items: Sequence[IFetchItem], seen: int = 0) -> Plan:
 
     ``seen``: flags that are added to all messages.
     """
-    view = session.selected
-    assert session.room is not None
-    if view.numbering.sequence:
-        items = [UID, *(item for item in items if item != UID)]
-    return Plan(items, Context(session.room.flags, session.utf8, seen), view.numbering.word)
+    key = (tuple(items), seen, session.utf8, session.numbering.word)
+    known = session.plans.get(key)
+    if known is None:
+        assert session.room is not None
+        if session.numbering.sequence:
+            items = [UID, *(item for item in items if item != UID)]
+        known = Plan(items, Context(session.room.flags, session.utf8, seen), session.numbering.word)
+        if len(session.plans) >= PLANS:
+            session.plans.clear()
+        session.plans[key] = known
+    return known
 
 
-async def _from_memory(session: Session, plan: Plan, uids: Sequence[int]) -> int:
+async def _from_memory(session: Session, plan: Plan, uids: array[int]) -> int:
     """Answer from the image as long as it has the messages; for how many it did."""
     view, room = session.selected, session.room
     assert room is not None
@@ -130,14 +142,14 @@ async def _note_seen(session: Session, unseen: list[int]) -> None:
 async def _stream(session: Session, plan: Plan, uids: NumSet, seen: bool, unseen: list[int]) -> int:
     """Render and send piece by piece; gives the number of messages, and in ``unseen`` which had no \\Seen."""
     view, count = session.selected, 0
-    number = partial(view.numbering.number, view)
+    numbers = partial(view.numbering.numbers, view)
     item = 0
     run = session.quick if len(uids) <= FEW else session.call
     progress = Progress(len(uids))
     while uids:
         try:
             with nullcontext() if item else session.waiting(progress):
-                piece: Rendered = await run(render, session.account, view.mailbox.id, uids, plan, number,
+                piece: Rendered = await run(render, session.account, view.mailbox.id, uids, plan, numbers,
                                             seen, item)
         except StoreError as error:
             raise broken_off(error) if item else error from None
@@ -191,11 +203,34 @@ def parse_fetch(uid: bool) -> Callable[[Cursor], Fetch]:
         p.sp()
         messages = MessageSet.parse(p, uid)
         p.sp()
-        items = parse_items(p)
-        modifiers = p.list_of(lambda: _modifier(p)) if p.at_sp() else []
-        added = [item for modifier in modifiers for item in modifier.items]
-        return Fetch(messages, tuple(dict.fromkeys([*items, *added])), tuple(modifiers))
+        return Fetch(messages, *_wanted(p))
     return parse
+
+
+def _wanted(p: Cursor) -> Wanted:
+    """What comes behind the set: clients ask for the same again and again, so that is parsed once."""
+    rest = p.rest()
+    if rest is not None and len(rest) <= REMEMBERED:
+        with suppress(Bad):                    # it is said below, with its place in the command
+            wanted = _remembered(p.dialect, rest)
+            p.skip(len(rest))
+            return wanted
+    return _parse_wanted(p)
+
+
+@lru_cache(maxsize=512)
+def _remembered(dialect: Dialect, text: bytes) -> Wanted:
+    p = Cursor((text,), dialect)
+    wanted = _parse_wanted(p)
+    p.end()
+    return wanted
+
+
+def _parse_wanted(p: Cursor) -> Wanted:
+    items = parse_items(p)
+    modifiers = p.list_of(lambda: _modifier(p)) if p.at_sp() else []
+    added = [item for modifier in modifiers for item in modifier.items]
+    return tuple(dict.fromkeys([*items, *added])), tuple(modifiers)
 
 
 def _modifier(p: Cursor) -> IFetchModifier:

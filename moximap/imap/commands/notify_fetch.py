@@ -34,12 +34,12 @@ def _plan(session: Session, view: View, items: Sequence[IFetchItem]) -> Plan:
 async def tell_new(session: Session, view: View, items: Sequence[IFetchItem], uids: NumSet) -> None:
     """FETCH responses for new messages; where one cannot be read that is said of it, and its UID."""
     plan = _plan(session, view, items)
-    number, item, singly = partial(view.numbering.number, view), 0, len(uids) == 1
+    numbers, item, singly = partial(view.numbering.numbers, view), 0, len(uids) == 1
     while uids:
         some = NumSet.of([next(iter(uids))]) if singly else uids
         try:
             piece: Rendered = await session.call(render, session.account, view.mailbox.id, some, plan,
-                                                 number, False, item)
+                                                 numbers, False, item)
         except StoreError as error:
             if item:
                 raise fetch.broken_off(error) from None

@@ -15,7 +15,7 @@ from moximap.imap.grammar import Cursor
 from moximap.store.interfaces import Column
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)
 class PreviewField:
     """UTF-8 text: a quoted string or a literal."""
 

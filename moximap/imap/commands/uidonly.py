@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 
 from moximap.imap.commands.qresync import expunges
 from moximap.imap.dialect import Capability, Enabling, Extension, logged_in
@@ -22,6 +23,9 @@ class UidNumbers:
 
     def number(self, view: View, uid: int) -> int:
         return uid
+
+    def numbers(self, view: View, uids: Sequence[int]) -> Sequence[int]:
+        return uids
 
     def head(self, view: View, uid: int) -> bytes:
         return b"* %d UIDFETCH (" % uid
