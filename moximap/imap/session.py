@@ -201,6 +201,12 @@ class Session:
         assert self.room is not None
         return self.room.write(method, *args, **kwargs).addCallback(self._wrote)
 
+    def change_few(self, method: Callable[..., _W], *args: Any, **kwargs: Any) -> Deferred[_W]:
+        """The same for a method that changes few rows and needs no sync, perhaps at once."""
+        self.insist_on_writing()
+        assert self.room is not None
+        return self.room.write_few(method, *args, **kwargs).addCallback(self._wrote)
+
     def _wrote(self, written: _W) -> _W:
         self.policy.wrote(written)
         return written

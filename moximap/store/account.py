@@ -168,11 +168,13 @@ class Account:
             raise
 
     def store(self, mailbox: int, uids: NumSet, how: Literal["+", "-", "="], flags: Sequence[str], *,
-              cursor: int = 0, unchangedsince: int | None = None) -> Stored:
+              cursor: int = 0, unchangedsince: int | None = None, now: bool = False) -> Stored:
         named = Flags.of(flags)
-        return self._writer.run(
-            lambda t: storing.store(t, mailbox, uids, how, named, cursor, unchangedsince),
-            durable=False)
+
+        def work(t: Transaction) -> Stored:
+            return storing.store(t, mailbox, uids, how, named, cursor, unchangedsince)
+
+        return self._writer.run_now(work) if now else self._writer.run(work, durable=False)
 
     def copy(self, mailbox: int, uids: NumSet, target: str) -> Copied:
         return self._writer.run(lambda t: transfer.copy(t, mailbox, uids, target))

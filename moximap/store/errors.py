@@ -47,6 +47,10 @@ class Unavailable(StoreError):
     """The account cannot be read or written now: locked for too long, or damaged."""
 
 
+class Busy(StoreError):
+    """Somebody else is writing, and the caller did not want to wait; nothing was done."""
+
+
 class NoSuchAccount(StoreError):
     """There is no account of that name."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections import deque
+from itertools import takewhile
 
 from moximap.values import Changes
 
@@ -57,7 +58,8 @@ class Image:
         """The changes after ``modseq``, oldest first; None where the image does not go back so far."""
         if modseq < self.floor:
             return None
-        return [c for c in self.journal if c.modseq > modseq]
+        late = list(takewhile(lambda changes: changes.modseq > modseq, reversed(self.journal)))
+        return late[::-1]
 
     def _remove(self, changes: Changes) -> None:
         gone = sorted(set(changes.expunged))

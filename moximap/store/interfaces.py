@@ -178,10 +178,11 @@ class IAccount(Interface):
         """
 
     def store(mailbox: int, uids: NumSet, how: Literal["+", "-", "="], flags: Sequence[str], *,
-              cursor: int = 0, unchangedsince: int | None = None) -> Stored:
+              cursor: int = 0, unchangedsince: int | None = None, now: bool = False) -> Stored:
         """Add, remove or set flags.  Where a message's flags are as wished already its modseq stays.
 
-        ``cursor``: modseq up to which the caller knew the mailbox, for ``foreign``.
+        ``cursor``: modseq up to which the caller knew the mailbox, for ``foreign``.  ``now``: Busy where
+        somebody else is writing.
         """
 
     def copy(mailbox: int, uids: NumSet, target: str) -> Copied:

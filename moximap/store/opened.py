@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from moximap.store.errors import NoSpace, Unavailable
+from moximap.store.errors import Busy, NoSpace, Unavailable
 from moximap.store.image import Image
 from moximap.store.indexing_soon import IndexSoon, Turn
 from moximap.store.interfaces import IAccount
@@ -169,8 +169,21 @@ class OpenAccount:
 
         It is applied even where the caller stopped waiting.
         """
+        return self._taken_in(self.call(method, *args, **kwargs))
+
+    def write_few(self, method: Callable[..., _W], *args: Any, **kwargs: Any) -> Deferred[_W]:
+        """The same for a method that changes few rows, needs no sync, and has ``now``: perhaps at once,
+        if nobody else is writing."""
+        def busy(failure: Failure) -> Deferred[_W]:
+            failure.trap(Busy)
+            written: Deferred[_W] = self.call(method, *args, **kwargs)
+            return written
+
+        tried: Deferred[_W] = self._quick(method, *args, now=True, **kwargs)
+        return self._taken_in(tried.addErrback(busy))
+
+    def _taken_in(self, written: Deferred[_W]) -> Deferred[_W]:
         ours: Deferred[_W] = Deferred()
-        written: Deferred[_W] = self.call(method, *args, **kwargs)
         written.addCallback(self._applied).addCallbacks(ours.callback, ours.errback)
         return ours
 

@@ -44,6 +44,9 @@ class Counters:
         return cls(*one(connection.execute,
                         "SELECT modseq, uidvalidity, contents, keywordsets FROM account"))
 
+    def copy(self) -> Counters:
+        return Counters(self.modseq, self.uidvalidity, self.contents, self.keywordsets)
+
     def write(self, connection: apsw.Connection) -> None:
         connection.execute(
             "UPDATE account SET modseq = ?, uidvalidity = ?, contents = ?, keywordsets = ?",

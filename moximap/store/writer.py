@@ -10,8 +10,8 @@ from typing import Generic, TypeVar
 import apsw
 import attrs
 
-from moximap.store.database import is_removed, translate
-from moximap.store.errors import Unavailable
+from moximap.store.database import PATIENCE, be_patient, is_removed, translate
+from moximap.store.errors import Busy, Unavailable
 from moximap.store.flags import FlagTable
 from moximap.store.transaction import Counters, Transaction
 
@@ -54,6 +54,12 @@ class Queue:
         """Get in line; True if the caller leads."""
         with self.lock:
             self.waiting.append(job)
+            leads, self.led = not self.led, True
+            return leads
+
+    def lead_alone(self) -> bool:
+        """Lead without a job in line, if nobody leads."""
+        with self.lock:
             leads, self.led = not self.led, True
             return leads
 
@@ -106,6 +112,24 @@ class Writer:
                     other.wake()
         return job.outcome()
 
+    def run_now(self, work: Callable[[Transaction], T]) -> T:
+        """Run an operation that need not be durable, if that takes no waiting for anybody; else Busy."""
+        if not self._queue.lead_alone():
+            raise Busy("another thread is writing")
+        job = Job(work, durable=False)
+        try:
+            connection = self._open()
+            connection.set_busy_handler(None)
+            try:
+                self._serve([job])  # type: ignore[list-item]
+            finally:
+                be_patient(connection, PATIENCE)
+        finally:
+            self._queue.pass_on()
+        if job.error is not None and isinstance(job.error.__cause__, apsw.BusyError):
+            raise Busy("another process is writing")
+        return job.outcome()
+
     def close(self) -> None:
         """Close the connection; what waits, and what comes, is Unavailable."""
         self._closed = True
@@ -145,7 +169,7 @@ class Writer:
         connection.execute("BEGIN IMMEDIATE")
         before = Counters.read(connection)
         self._flags.catch_up(connection, before.keywordsets)
-        after = attrs.evolve(before)
+        after = before.copy()
         for job in batch:
             after = self._attempt(connection, job, after, alone=len(batch) == 1)
         if after != before:
@@ -158,7 +182,7 @@ class Writer:
     def _attempt(self, connection: apsw.Connection, job: Job[object], counters: Counters,
                  alone: bool) -> Counters:
         """Run one operation; the counters after it, or where it failed those before."""
-        mine = attrs.evolve(counters)
+        mine = counters.copy()
         transaction = Transaction(connection, mine)
         job.error = None
         if alone:

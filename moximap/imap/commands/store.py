@@ -23,6 +23,10 @@ from moximap.values import NumSet, Stored
 _HOW: dict[bytes, Literal["+", "-", "="]] = {b"+": "+", b"-": "-", b"": "="}
 
 
+#: Messages that are changed without a trip through a thread.
+FEW = 10
+
+
 class IStoreModifier(Protocol):
     """A STORE modifier (RFC 4466 2.5), as a row of the table ``store_modifiers`` parsed it."""
 
@@ -59,9 +63,10 @@ async def change_flags(session: Session, targets: NumSet, how: Literal["+", "-",
                        ) -> Stored:
     """Change flags of messages in the selected mailbox, and tell what came of it."""
     view = session.selected
+    change = session.change_few if len(targets) <= FEW else session.change
     with session.waiting(Progress()):
-        stored = await session.change(session.account.store, view.mailbox.id, targets, how, tuple(flags),
-                                      cursor=view.changed, **options)
+        stored = await change(session.account.store, view.mailbox.id, targets, how, tuple(flags),
+                              cursor=view.changed, **options)
     await catch_up(session, False, answered=StoreAnswer(targets, silent, stored, bool(options)))
     return stored
 
