@@ -109,6 +109,7 @@ class Racing(Run):
         self.world.clock.advance(25 if verb == "time" else 0)
         for _ in range(rng.choice((0, 0, 1, 1, 2, 3, 5))):
             self._crank(rng)
+        self.world.observe()                   # what was done at once
         self.read(rng)
         self.world.check_caches(self.world.members)
 
@@ -152,9 +153,9 @@ class Racing(Run):
         answering = [pool for pool in self.pools if pool.done]
         if running and (not answering or rng.random() < self.haste):
             rng.choice(running).run(rng)
-            self.world.observe()
         elif answering:
             rng.choice(answering).answer(rng)
+        self.world.observe()
         for process in self.world.processes:
             if rng.random() < 0.4:
                 process.doorbell.doRead()

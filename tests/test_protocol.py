@@ -257,7 +257,7 @@ class RaceTests(DialogueCase):
     def make_site(self) -> Site:
         site = super().make_site()
         self.pool = site.pool = site.accounts._call = HandCranked()
-        site.accounts._call = self.pool.call
+        site.accounts._call, site.accounts._quick = self.pool.call, self.pool.quick
         return site
 
     def test_a_client_that_goes_while_its_command_runs_leaves_nothing_behind(self) -> None:

@@ -131,7 +131,7 @@ class Plan:
         self._takes = takes
         self._formats = formats
         self._head = b"* %d " + word + b" ("
-        self._codes = (columns.index("flags"),) if "flags" in columns else ()
+        self._codes = [i for i, column in enumerate(columns) if column == "flags"]
         self._format = self._head + b" ".join(formats) + b")\r\n"
         #: Several values that may be large are not all rendered at once.
         self.bulky = sum(not _BULKY.isdisjoint(item.columns) for item in items) > 1
@@ -147,7 +147,7 @@ class Plan:
 
     def _converted(self, places: tuple[int, ...], convert: Convert,
                    columns: Sequence[Sequence[Any]]) -> Iterable[Value]:
-        if places == self._codes:              # few are different
+        if list(places) == self._codes:        # few are different
             codes = columns[places[0]]
             return map({code: convert(code) for code in set(codes)}.__getitem__, codes)
         return map(convert, *[columns[i] for i in places])
@@ -213,11 +213,11 @@ class Plan:
         if image.uids[first:end] == uids:
             sources = {"uid": uids, "flags": image.flags[first:end], "modseq": image.modseqs[first:end]}
         else:
-            places = [image.place(uid) for uid in uids]
-            if None in places:
+            places = [i for i in map(image.place, uids) if i is not None]
+            if len(places) < len(uids):
                 return None
-            sources = {"uid": uids, "flags": [image.flags[i] for i in places],  # type: ignore[index]
-                       "modseq": [image.modseqs[i] for i in places]}  # type: ignore[index]
+            sources = {"uid": uids, "flags": array("Q", map(image.flags.__getitem__, places)),
+                       "modseq": array("Q", map(image.modseqs.__getitem__, places))}
         return self.lines(view.numbering.numbers(view, uids), [sources[c] for c in self.columns])
 
 
@@ -262,10 +262,12 @@ def _render_columns(rows: Rows, plan: Plan, numbers: Numbers, watch_seen: bool) 
         return Rendered([], None, 0, [], 0)
     columns = list(zip(*chunk, strict=True))
     uids = columns[0]
-    unseen = [uid for uid, flags in zip(uids, columns[-1], strict=True) if not flags & SEEN] if watch_seen else []
+    unseen: list[int] = []
+    if watch_seen:
+        unseen = [uid for uid, flags in zip(uids, columns[-1], strict=True) if not flags & SEEN]
     highest = 0 if plan.modseq is None else max(columns[plan.modseq])
-    out = [b"".join(plan.lines(numbers(uids), columns))]
-    return Rendered(out, uids[-1] if weight >= PIECE else None, len(chunk), unseen, highest)
+    text = b"".join(plan.lines(numbers(uids), columns))
+    return Rendered([text], uids[-1] if weight >= PIECE else None, len(chunk), unseen, highest)
 
 
 def _render_rows(rows: Rows, plan: Plan, numbers: Numbers, watch_seen: bool, item: int,

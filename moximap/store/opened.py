@@ -175,7 +175,7 @@ class OpenAccount:
         """The same for a method that changes few rows, needs no sync, and has ``now``: perhaps at once,
         if nobody else is writing."""
         def busy(failure: Failure) -> Deferred[_W]:
-            failure.trap(Busy)
+            failure.trap(Busy)  # type: ignore[no-untyped-call]
             written: Deferred[_W] = self.call(method, *args, **kwargs)
             return written
 
