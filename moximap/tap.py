@@ -204,7 +204,7 @@ class Server(MultiService):
                     reactor=self._reactor, tls=tls,
                     onion_tls=onion_tls if self.config.tls_certificate is None else None,
                     tokens=introspector(self._reactor, self.config.oauth), peer_key=peer_key,
-                    listen_to_bells=self._doorbell.doRead, **config.of_site(self.config))
+                    listen_to_bells=self._doorbell.listen, **config.of_site(self.config))
         self._doorbell.connect(site.accounts, site.guard.directory_changed)
         for setting, (kind, late) in self._late.items():
             late.behind = KINDS[kind](site, self.config.hidden(setting))

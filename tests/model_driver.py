@@ -139,7 +139,7 @@ class Orderly(Run):
     def turn(self, rng: random.Random) -> None:
         """The reactor turns: bells are heard, and who idles is told."""
         for process in self.world.processes:
-            process.doorbell.doRead()
+            process.doorbell.listen()
         for _ in range(2):
             self.world.clock.advance(0)
         self.listen(rng)

@@ -45,7 +45,7 @@ class Process:
         self.directory = Directory(data)
         self.doorbell = Doorbell(_NoReactor(), data / "bell")
         self.site = Site(self.directory, Authenticator(self.directory), pool, clock, limits=_PATIENT,
-                         listen_to_bells=self.doorbell.doRead)
+                         listen_to_bells=self.doorbell.listen)
         self.doorbell.connect(self.site.accounts)
         self.factory = IMAPFactory(self.site)
         self.pool = pool

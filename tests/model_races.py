@@ -158,7 +158,7 @@ class Racing(Run):
         self.world.observe()
         for process in self.world.processes:
             if rng.random() < 0.4:
-                process.doorbell.doRead()
+                process.doorbell.listen()
         return bool(running or answering)
 
     def read(self, rng: random.Random, cut: float = 0.03) -> None:
@@ -196,7 +196,7 @@ class Racing(Run):
             busy = self._crank(rng)
             if not busy:
                 for process in self.world.processes:
-                    process.doorbell.doRead()
+                    process.doorbell.listen()
                 self.world.clock.advance(0)
                 self.world.clock.advance(PAUSE)
                 busy = any(pool.waiting or pool.done for pool in self.pools)

@@ -175,7 +175,7 @@ class Serving:
         self._pool = Pool(reactor, THREADS)
         self._doorbell = Doorbell(reactor, path / "bell")
         self.site = Site(directory=directory, authenticator=Authenticator(directory), pool=self._pool,
-                         reactor=reactor, listen_to_bells=self._doorbell.doRead, **config.of_site(settings))
+                         reactor=reactor, listen_to_bells=self._doorbell.listen, **config.of_site(settings))
         self.tunnel = Tunnel(self.site, directory.account(address), address, settings.hidden("imapserve"),
                              self._ended)
 

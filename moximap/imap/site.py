@@ -91,7 +91,7 @@ class Site:
     cram_md5: bool = False
     tokens: IInspector | None = None
     peer_key: Callable[[object], str | None] = lambda transport: None
-    listen_to_bells: Callable[[], None] = lambda: None
+    listen_to_bells: Callable[[], object] = lambda: None
     traced: frozenset[str] = frozenset()
     trace_messages: bool = False
     version: str = moximap.__version__

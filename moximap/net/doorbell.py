@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.interfaces import IReadDescriptor
+from twisted.internet.interfaces import IDelayedCall, IReadDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from moximap.store.bell import DIRECTORY, Bell
 from moximap.store.registry import OpenAccounts
+
+#: Seconds for which the bell is not watched after it rang.
+DEAF = 0.003
 
 
 @implementer(IReadDescriptor)
@@ -25,9 +28,10 @@ class Doorbell(Service):
         self._bell: Bell | None = None
         self._accounts: OpenAccounts | None = None
         self._directory_changed: Callable[[], None] = lambda: None
+        self._deaf: IDelayedCall | None = None
 
     def connect(self, accounts: OpenAccounts, directory_changed: Callable[[], None] = lambda: None) -> None:
-        """Start; OSError.  Commands then hear what was rung before they answer (``doRead``)."""
+        """Start; OSError.  Commands then hear what was rung before they answer (``listen``)."""
         self._bell, self._accounts = Bell(self._path), accounts
         self._directory_changed = directory_changed
         accounts.on_write = self._bell.ring
@@ -38,6 +42,9 @@ class Doorbell(Service):
         bell, self._bell = self._bell, None
         if bell is not None and self._accounts is not None:
             self._reactor.removeReader(self)
+            if self._deaf is not None:
+                self._deaf.cancel()
+                self._deaf = None
             self._accounts.on_write = lambda account, modseq: None
             bell.close()
 
@@ -51,8 +58,20 @@ class Doorbell(Service):
         """The reactor lets go of the socket: nothing is to be done."""
 
     def doRead(self) -> None:
+        """The bell rang.  Where it rings all the time it is heard a few hundred times a second, or when a
+        command is about to be answered."""
+        if self.listen() and self._deaf is None:
+            self._reactor.removeReader(self)
+            self._deaf = self._reactor.callLater(DEAF, self._hear_again)
+
+    def _hear_again(self) -> None:
+        self._deaf = None
+        self._reactor.addReader(self)
+
+    def listen(self) -> bool:
+        """Take in what was rung up to now; whether there was something."""
         if self._bell is None or self._accounts is None:
-            return
+            return False
         rung = self._bell.drain()
         if rung is None:
             self._accounts.bell(None)
@@ -62,3 +81,4 @@ class Doorbell(Service):
                 self._directory_changed()
             else:
                 self._accounts.bell(account, modseq)
+        return rung != []

@@ -12,6 +12,7 @@ import socket
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
+from time import time_ns
 from typing import Final
 
 from moximap.store.presence import Presence
@@ -23,6 +24,8 @@ _WAKE: Final = b"0 "
 #: Rung as an account's name, which it cannot be: the directory changed, keys or accounts of it.
 DIRECTORY: Final = "/"
 _LONGEST: Final = 1024
+#: Nanoseconds after which a change of the directory can be told from the next one by its time.
+_SETTLED: Final = 100_000_000
 
 
 class Bell:
@@ -37,6 +40,8 @@ class Bell:
         for token in self._presence.bury():
             for suffix in (".sock", ".lost"):
                 (directory / (token + suffix)).unlink(missing_ok=True)
+        self._listed = 0
+        self._known: list[tuple[str, str]] = []
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         self._own = directory / f"{self._presence.token}.sock"
@@ -62,14 +67,14 @@ class Bell:
         """Tell all other processes; never waits."""
         datagram = b"%d %s" % (modseq, account.encode())
         with self._lock:
-            for name in self._peers():
-                self._send(name, datagram)
+            for name, address in self._peers():
+                self._send(name, address, datagram)
 
     def ring_all(self) -> None:
         """Tell all other processes that something changed that concerns every account."""
         with self._lock:
-            for name in self._peers():
-                self._mark_lost(name)
+            for name, address in self._peers():
+                self._mark_lost(name, address)
 
     def drain(self) -> list[tuple[str, int]] | None:
         """What was rung since the last time; None if something was lost: everything is stale."""
@@ -95,23 +100,29 @@ class Bell:
         except BlockingIOError:
             return None
 
-    def _peers(self) -> list[str]:
-        return [name for name in os.listdir(self._directory)
-                if name.endswith(".sock") and name != self._own.name]
+    def _peers(self) -> list[tuple[str, str]]:
+        """Names and addresses, listed anew where the directory changed, or had just changed then."""
+        changed = os.fstat(self._directory).st_mtime_ns
+        if changed != self._listed:
+            recent = time_ns() - changed < _SETTLED
+            self._known = [(name, self._address(name)) for name in os.listdir(self._directory)
+                           if name.endswith(".sock") and name != self._own.name]
+            self._listed = 0 if recent else changed
+        return self._known
 
-    def _send(self, name: str, datagram: bytes) -> None:
+    def _send(self, name: str, address: str, datagram: bytes) -> None:
         try:
-            self._sender.sendto(datagram, self._address(name))
+            self._sender.sendto(datagram, address)
         except BlockingIOError:
-            self._mark_lost(name)
+            self._mark_lost(name, address)
         except (ConnectionRefusedError, FileNotFoundError):
             (self._path / name).unlink(missing_ok=True)      # its process is gone
 
-    def _mark_lost(self, name: str) -> None:
+    def _mark_lost(self, name: str, address: str) -> None:
         """The mark first, then a try to wake: either the peer is woken, or it has yet to drain."""
         _mark(self._path / name).touch()
         with suppress(OSError):
-            self._sender.sendto(_WAKE, self._address(name))
+            self._sender.sendto(_WAKE, address)
 
     def _address(self, name: str) -> str:
         path = str(self._path / name)

@@ -10,6 +10,7 @@ import os
 from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
+from resource import RUSAGE_THREAD, getrusage
 from threading import Thread
 from time import perf_counter
 from typing import Any, TypeVar
@@ -21,8 +22,10 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 _T = TypeVar("_T")
-#: Seconds that a quick call may take, and how many calls avoid the reactor thread after one that took more.
+#: Seconds that a quick call may take if it asked the disk, and in any case: on a busy machine it may just
+#: not have had its turn.  How many calls avoid the reactor thread after one that took more.
 SLOW = 0.003
+TOO_SLOW = 0.03
 DISTRUST = 200
 
 _Job = tuple["Deferred[Any]", Callable[..., Any], tuple[Any, ...], dict[str, Any]]
@@ -44,6 +47,7 @@ class Pool(Service):
         self._wakeup = -1
         self._idle = 0
         self._distrust = 0
+        self._blocks = 0                           # read from the disk, when that was last looked at
 
     def call(self, function: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Deferred[_T]:
         """Run a blocking function in a thread; in the reactor thread only."""
@@ -57,7 +61,8 @@ class Pool(Service):
         return deferred
 
     def quick(self, function: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Deferred[_T]:
-        """Run a small read at once, here, while such reads are quick: a trip through a thread costs more.
+        """Run a small read, or a write that needs no sync, at once, here, while such calls are quick: a trip
+        through a thread costs more.
 
         One that took long, because the disk was asked, sends the next ones through threads.
         """
@@ -66,8 +71,12 @@ class Pool(Service):
             return self.call(function, *args, **kwargs)
         start = perf_counter()
         result = execute(function, *args, **kwargs)
-        if perf_counter() - start > SLOW:
-            self._distrust = DISTRUST
+        took = perf_counter() - start
+        if took > SLOW:
+            blocks = getrusage(RUSAGE_THREAD).ru_inblock
+            if blocks > self._blocks or took > TOO_SLOW:
+                self._distrust = DISTRUST
+            self._blocks = blocks
         return result
 
     def stopService(self) -> None:
