@@ -48,7 +48,10 @@ class WorkerTests(ServerTestCase):
         inodes = {line.split()[9] for line in table if f":{port:04X} 01 " in line}
         for pid in self.pids().values():
             for descriptor in os.listdir(f"/proc/{pid}/fd"):
-                target = os.readlink(f"/proc/{pid}/fd/{descriptor}")
+                try:
+                    target = os.readlink(f"/proc/{pid}/fd/{descriptor}")
+                except FileNotFoundError:
+                    continue                       # closed meanwhile
                 if target.startswith("socket:[") and target[8:-1] in inodes:
                     return pid
         raise AssertionError("no worker has the connection")
