@@ -13,11 +13,11 @@ from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import attrs
-from OpenSSL.crypto import Error as CryptoError
 
-from moximap.identity.introspection import OAuthSettings, policy
+from moximap.identity.introspection import OAuthSettings
 from moximap.imap.dialect import known_capabilities
 from moximap.imap.site import Limits
+from moximap.net import trust
 from moximap.net.onionplace import USUAL, OnionSettings
 
 _T = TypeVar("_T")
@@ -156,9 +156,9 @@ def _secret(value: object, directory: Path) -> str:
 def _authority(value: object, directory: Path) -> Path:
     path = _path(value, directory)
     try:
-        policy(path)
-    except (OSError, CryptoError) as error:
-        raise BadConfig(f"cannot be used: {path}: {getattr(error, 'strerror', '') or 'no PEM'}") from None
+        trust.roots(trust.read(path))
+    except trust.BadTrust as error:
+        raise BadConfig(f"cannot be used: {error}") from None
     return path
 
 

@@ -17,8 +17,9 @@ from twisted.protocols.basic import LineReceiver
 from twisted.trial.unittest import TestCase
 
 from moximap import client
-from moximap.client import listing, trust
-from moximap.client.trust import Trust
+from moximap.client import listing
+from moximap.net import trust
+from moximap.net.trust import Trust
 from moximap.store.directory import Directory
 from moximap.values import NumSet
 from tests.test_client import ClientCase

@@ -10,6 +10,8 @@ from time import time
 from typing import Any
 
 import attrs
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred
 from twisted.internet.ssl import CertificateOptions, PrivateCertificate
@@ -21,7 +23,8 @@ from twisted.web.server import Site as HTTPSite
 from moximap.identity.errors import NotNow
 from moximap.identity.introspection import Introspector, OAuthSettings
 from moximap.identity.sasl import Denied, Grant
-from moximap.net.certificates import ensure
+from moximap.net.certificates import ensure, self_signed
+from tests.test_tls import client_certificate
 
 reactor: Any = installed
 ADA = {"active": True, "username": "ada@example.org", "scope": "openid imap", "aud": ["mail", "web"]}
@@ -186,12 +189,28 @@ class Secure(EndpointCase):
         self.home = Path(self.mktemp()).absolute()
         self.home.mkdir()
 
+    def serve(self, pem: bytes, host: str) -> str:
+        """HTTPS with a certificate and its key; where."""
+        pair = PrivateCertificate.loadPEM(pem)
+        options: CertificateOptions = pair.options()  # type: ignore[no-untyped-call]
+        return self.listen(lambda site: reactor.listenSSL(0, site, options, interface="127.0.0.1"), f"https://{host}")
+
     async def test_https_with_an_authority_of_ones_own_and_with_none_that_knows_it(self) -> None:
         certificate, key = ensure(self.home, ["localhost"])
-        pair = PrivateCertificate.loadPEM(certificate.read_bytes() + key.read_bytes())
-        options: CertificateOptions = pair.options()  # type: ignore[no-untyped-call]
-        url = self.listen(lambda site: reactor.listenSSL(0, site, options, interface="127.0.0.1"), "https://localhost")
+        url = self.serve(certificate.read_bytes() + key.read_bytes(), "localhost")
         trusting = self.make(introspection=url, ca=certificate)
         self.assertEqual(await self.ask(trusting, "ada"), Grant("ada@example.org"))
         await self.fails(self.make(introspection=url), "ada-token", "certificate verify failed")
         self.assertEqual(attrs.evolve(OAuthSettings(), client_secret="x").__repr__().count("x"), 0)
+
+    async def test_a_certificate_for_another_name_or_for_none_is_not_the_endpoints(self) -> None:
+        key = ec.generate_private_key(ec.SECP256R1())
+        secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        nobodys = client_certificate(key).public_bytes(Encoding.PEM), secret
+        for place, (certificate, secret) in enumerate((nobodys, self_signed(["other.example"]))):
+            ca = self.home / f"{place}.pem"
+            ca.write_bytes(certificate)
+            for host in ("localhost", "127.0.0.1"):
+                url = self.serve(certificate + secret, host)
+                await self.fails(self.make(introspection=url, ca=ca), "ada-token", "is for another name")
+        self.assertEqual(self.endpoint.asked, [])

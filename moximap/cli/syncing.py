@@ -19,7 +19,7 @@ from twisted.python.failure import Failure as Failed
 from moximap import client
 from moximap.cli.context import Data, Failure
 from moximap.cli.sync import Origin, Proof
-from moximap.client.trust import read
+from moximap.net.trust import read
 from moximap.delivery.syncing import Sync
 from moximap.delivery.syncing_fetching import Summary
 from moximap.store.account import Account

@@ -5,7 +5,7 @@ from moximap.client.connecting import TlsMissing, Unreachable, connect, start_tl
 from moximap.client.protocol import CommandFailed, ConnectionEnded, Literal, Result
 from moximap.client.reading import Answer, Atom, BadResponse, Untagged, Value
 from moximap.client.sasl import LoginImpossible, authenticate, log_in
-from moximap.client.trust import BadTrust, Trust
+from moximap.net.trust import BadTrust, Trust
 
 __all__ = ["Added", "Answer", "Atom", "BadResponse", "BadTrust", "Client", "CommandFailed", "ConnectionEnded",
            "Fetched", "Idle", "Literal", "LoginImpossible", "Resync", "Result", "Selected", "TlsMissing",

@@ -12,7 +12,7 @@ from twisted.internet.protocol import Factory
 
 from moximap.client.client import Client
 from moximap.client.protocol import Connection, ConnectionEnded
-from moximap.client.trust import Trust, read
+from moximap.net.trust import Trust, read
 
 #: Seconds for the connection and its greeting.
 PATIENCE = 60.0

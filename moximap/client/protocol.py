@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from moximap.client.reading import Answer, BadResponse, Reader, Untagged, announced, status, untagged
-from moximap.client.trust import tls_problem
+from moximap.net.trust import tls_problem
 
 #: Octets that a non-synchronising literal may have by LITERAL- (RFC 7888).
 SMALL: Final = 4096

@@ -22,15 +22,15 @@ from urllib.parse import quote_plus, urlencode
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol, connectionDone
-from twisted.internet.ssl import Certificate, trustRootFromCertificates
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.client import (Agent, BrowserLikePolicyForHTTPS, FileBodyProducer, ResponseDone)
+from twisted.web.client import Agent, FileBodyProducer, ResponseDone
 from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
 
 from moximap.identity.errors import NotNow
 from moximap.identity.sasl import Denied, Grant, Hints
+from moximap.net.trust import Trust, WebTrust, read
 
 log = Logger()
 
@@ -94,14 +94,6 @@ class _Body(Protocol):
         (abort or self.transport.loseConnection)()  # type: ignore[union-attr]
 
 
-def policy(ca: Path | None) -> BrowserLikePolicyForHTTPS:
-    """Whom to trust: the system's authorities, or the one in a PEM file; OSError, OpenSSL's Error."""
-    root: Any = None
-    if ca is not None:
-        root = trustRootFromCertificates([Certificate.loadPEM(ca.read_bytes())])  # type: ignore[no-untyped-call]
-    return BrowserLikePolicyForHTTPS(root)  # type: ignore[no-untyped-call]
-
-
 def introspector(reactor: Any, settings: OAuthSettings) -> Introspector | None:
     """What checks tokens, if there is an endpoint that knows them."""
     return Introspector(reactor, settings) if settings.introspection else None
@@ -115,9 +107,10 @@ class Introspector:
         self.hints = Hints(" ".join(settings.scope), settings.discovery)
         self._reactor = reactor
         self._settings = settings
+        trust = Trust(None if settings.ca is None else read(settings.ca))
         # A connection for each question: one that was kept may be closed as it is used, and fail a login.
         self._agent = agent or Agent(  # type: ignore[no-untyped-call]
-            reactor, policy(settings.ca), settings.timeout)
+            reactor, WebTrust(trust), settings.timeout)
         self._now = now
         self._key = secrets.token_bytes(32)
         self._good: OrderedDict[bytes, tuple[Grant, float]] = OrderedDict()
@@ -222,4 +215,4 @@ def _basic(settings: OAuthSettings) -> bytes:
     return b"Basic " + b64encode(words.encode())
 
 
-__all__ = ["Introspector", "OAuthSettings", "introspector", "policy"]
+__all__ = ["Introspector", "OAuthSettings", "introspector"]

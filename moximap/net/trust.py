@@ -23,6 +23,7 @@ from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.ssl import (Certificate, CertificateOptions, PrivateCertificate, platformTrust,
                                   trustRootFromCertificates)
 from twisted.python.failure import Failure
+from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface import implementer
 
 _PEM: Final = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
@@ -53,13 +54,25 @@ class Trust:
     fingerprint: str | None = None
     anything: bool = False
 
-    def options(self, host: str, key: bytes | None = None) -> IOpenSSLClientConnectionCreator:
-        """For one host; ``key``: PEM of our own key and its certificate.  BadTrust."""
+    def options(self, host: str, key: bytes | None = None,
+                protocol: bytes = b"imap") -> IOpenSSLClientConnectionCreator:
+        """For one host; ``key``: PEM of our own, with its certificate; ``protocol``: for ALPN.  BadTrust."""
         own = _own(key) if key is not None else None
         try:
-            return Judge(host, own, self)
+            return Judge(host, own, self, protocol)
         except UnicodeError as error:
             raise BadTrust(f"{host} is no name of a host") from error
+
+
+@implementer(IPolicyForHTTPS)
+@attrs.frozen
+class WebTrust:
+    """The same for servers of HTTPS, as twisted.web's Agent wants it."""
+
+    trust: Trust
+
+    def creatorForNetloc(self, hostname: bytes, port: int) -> IOpenSSLClientConnectionCreator:
+        return self.trust.options(hostname.decode("ascii"), protocol=b"http/1.1")
 
 
 def read(path: Path) -> bytes:
@@ -78,7 +91,8 @@ def _own(pem: bytes) -> Any:
         raise BadTrust("a client key is a PEM file with a private key and its certificate") from error
 
 
-def _roots(pem: bytes) -> Any:
+def roots(pem: bytes) -> Any:
+    """The certificates of a PEM as those to trust; BadTrust."""
     load: Any = Certificate.loadPEM
     try:
         found = [load(each) for each in _PEM.findall(pem)]
@@ -86,8 +100,8 @@ def _roots(pem: bytes) -> Any:
         raise BadTrust("one of the certificates to trust is broken") from error
     if not found:
         raise BadTrust("there is no certificate to trust in PEM")
-    roots: Any = trustRootFromCertificates
-    return roots(found)
+    build: Any = trustRootFromCertificates
+    return build(found)
 
 
 def clean(fingerprint: str) -> str:
@@ -112,11 +126,11 @@ def fingerprints(certificate: crypto.X509) -> tuple[str, str]:
 class Judge:
     """Decides about one server's certificate; whatever goes wrong meanwhile, it is not taken."""
 
-    def __init__(self, host: str, own: Any, trust: Trust) -> None:
+    def __init__(self, host: str, own: Any, trust: Trust, protocol: bytes) -> None:
         more = {"privateKey": own.privateKey.original, "certificate": own.original} if own else {}
         usual: Any = platformTrust
-        roots: Any = usual() if trust.roots is None else _roots(trust.roots)
-        options = CertificateOptions(acceptableProtocols=[b"imap"], trustRoot=roots, **more)
+        trusted: Any = usual() if trust.roots is None else roots(trust.roots)
+        options = CertificateOptions(acceptableProtocols=[protocol], trustRoot=trusted, **more)
         self._context = options.getContext()
         self._is_address = isIPAddress(host) or isIPv6Address(host)
         self._name = host if self._is_address else host.encode("idna").decode()
