@@ -24,7 +24,7 @@ from benchmarks.bench import Bench, Sizes, Workload, fill
 from benchmarks.client import Wrong
 from benchmarks.indexed import wait_for_index, without_index
 from benchmarks.mail import Mail
-from benchmarks.servers import Running, dovecot, moximap
+from benchmarks.servers import Running, dovecot, end_in_order, moximap
 
 WORKLOADS: list[Workload] = [*connections.WORKLOADS, *adding.WORKLOADS, *reading.WORKLOADS,
                              *changing.WORKLOADS, *parallel.WORKLOADS, *idling.WORKLOADS]
@@ -153,6 +153,7 @@ def parse() -> argparse.Namespace:
 
 def main() -> int:
     options = parse()
+    end_in_order()
     with ExitStack() as stack:
         folder = options.keep
         if folder is None:

@@ -41,6 +41,7 @@ class Sizes:
     mixed_seconds: float = 10.0
     idlers: int = 500
     idle_accounts: int = 50
+    told: int = 100                      # connections that wait for mail, 10 on each account
     idle_appends: int = 20
     mailboxes: int = 1000
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -165,6 +166,11 @@ class Running:
             time.sleep(0.1)
             before, now = now, self.cpu()
         return True
+
+
+def end_in_order() -> None:
+    """SIGTERM ends us as Ctrl-C does: the servers are stopped."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
 
 
 def free_port() -> int:

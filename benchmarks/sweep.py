@@ -17,6 +17,7 @@ from pathlib import Path
 
 from benchmarks import report, sweeps
 from benchmarks.report import short
+from benchmarks.servers import end_in_order
 from benchmarks.sweeps import Points
 
 #: name: what is measured, its sizes, and what the sizes are.
@@ -56,6 +57,7 @@ def main() -> int:
     if not set(chosen) <= set(SWEEPS):
         parser.error(f"sweeps: {', '.join(SWEEPS)}")
     raise_descriptors()
+    end_in_order()
     found = json.loads(options.json.read_text())["sweeps"] if options.json and options.json.exists() else {}
     for name in chosen:
         measure, sizes, label = SWEEPS[name]
