@@ -51,6 +51,9 @@ def heard(sender: Client, command: bytes, idlers: list[Client]) -> float:
 
 def idle(bench: Bench) -> Once:
     sizes = bench.sizes
+    present = [bench.server.client(FIRST + number) for number in range(sizes.idle_accounts)]
+    for client in present:                 # they stay: an open account is no part of a connection
+        client.ask(b"SELECT INBOX")
     time.sleep(REST)
     before = bench.server.memory()         # once: processes and memory that are kept for the next are no gain
 

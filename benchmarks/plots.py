@@ -21,7 +21,7 @@ def draw(sweeps: dict[str, Any], directory: Path) -> None:
         times = [each for each in _names(points) if each.endswith(", ms")]
         memory = [each for each in _names(points) if each.endswith(("iB", "iB more"))]
         panels = [panel for panel in (times, memory) if panel]
-        size = 6.2 * len(panels), 4.6
+        size = 6.8 * len(panels), 4.2
         figure, axes = pyplot.subplots(1, len(panels), figsize=size, squeeze=False, dpi=80)
         for axis, panel in zip(axes[0], panels, strict=True):
             _panel(axis, points, panel, sweep["label"])
@@ -45,4 +45,4 @@ def _panel(axis: Any, points: dict[int, dict[str, float]], names: list[str], lab
     axis.set_xlabel(label)
     axis.set_ylabel(UNITS[names[0].rpartition(", ")[2]])
     axis.grid(alpha=0.3)
-    axis.legend(fontsize=6.5)
+    axis.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
