@@ -108,8 +108,8 @@ class Extension:
     """An RFC, or a family of commands: its name, its RFCs, and its rows in the tables.
 
     ``enable``: names for ENABLE.  What a row of the other tables is stands in the module that reads
-    them: fetch, store, search, status, select, list, mailboxes.  ``long_wait``: what a client is told while
-    a command waits long.
+    them: fetch, store, search, sort, status, select, list, mailboxes.  ``long_wait``: what a client is told
+    while a command waits long.
     """
 
     name: str
@@ -122,6 +122,7 @@ class Extension:
     store_modifiers: Table = attrs.field(factory=dict)
     search: Table = attrs.field(factory=dict)
     search_returns: Table = attrs.field(factory=dict)
+    sort: Table = attrs.field(factory=dict)
     status: Table = attrs.field(factory=dict)
     select: Table = attrs.field(factory=dict)
     select_codes: Table = attrs.field(factory=dict)
@@ -134,7 +135,8 @@ class Extension:
 
 
 _TABLES = ("commands", "enable", "fetch", "fetch_modifiers", "store_modifiers", "search", "search_returns",
-           "status", "select", "select_codes", "list_selections", "list_returns", "create", "mechanisms")
+           "sort", "status", "select", "select_codes", "list_selections", "list_returns", "create",
+           "mechanisms")
 
 
 @attrs.frozen(eq=False)

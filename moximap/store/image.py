@@ -1,7 +1,8 @@
 """A selected mailbox in memory: UIDs, flags and modseqs, one copy for all sessions of a process.
 
 The law of this file: an image is a cache keyed by modseq; only the database is true.  It is touched
-in the reactor thread only.  ``uids`` is replaced, never changed in place, so that views may share it.
+in the reactor thread only, but for ``sortkeys``.  ``uids`` is replaced, never changed in place, so that
+views may share it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from bisect import bisect_left
 from collections import deque
 from itertools import takewhile
 
+from moximap.store.sortkeys import SortKeys
 from moximap.values import Changes
 
 #: How much of the log an image remembers: entries, and messages in all of them.
@@ -31,6 +33,7 @@ class Image:
         self.journal: deque[Changes] = deque()
         self.highest = max(snapshot.modseqs, default=0)     # of any change here that we know of
         self.floor = snapshot.modseq          # the journal has everything after this
+        self.sortkeys = SortKeys()
         self._rows = 0
 
     def apply(self, changes: Changes) -> bool:

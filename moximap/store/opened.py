@@ -127,6 +127,9 @@ class OpenAccount:
             spare = [id for id in self.images if id not in self._users_of]
             for id in spare[:-SPARE_IMAGES]:
                 del self.images[id]
+            for id in spare[-SPARE_IMAGES:]:
+                if id != image.mailbox:
+                    self.images[id].sortkeys.forget()      # of one that nobody has selected it is kept
             if image.mailbox in self.images:
                 self.images[image.mailbox] = self.images.pop(image.mailbox)      # the youngest spare
 

@@ -7,7 +7,6 @@ from array import array
 
 import attrs
 
-from moximap.imap import encoding
 from moximap.imap.commands.fetch import Fetch
 from moximap.imap.commands.search_answer import Found, Option
 from moximap.imap.dialect import Capability, Extension
@@ -61,7 +60,7 @@ class Partial(Option):
     def item(self, found: Found) -> bytes:
         """A page on which nothing is has a NIL."""
         numbers = self.page.of(found.numbers())
-        results = encoding.numset(NumSet.ascending(numbers)) if numbers else b"NIL"
+        results = found.listed(numbers) if numbers else b"NIL"
         return b"PARTIAL (%b %b)" % (self.page.written, results)
 
     def messages(self, found: Found) -> array[int]:

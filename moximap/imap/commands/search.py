@@ -29,7 +29,7 @@ class Search:
     async def run(self, session: Session) -> None:
         options = self._all_options(session)
         try:
-            found = Found(session.selected, await self._find(session), self.uid, options)
+            found = await self.found(session, options)
         except (Bad, Gone):
             raise
         except Exception:
@@ -44,11 +44,18 @@ class Search:
     def _all_options(self, session: Session) -> tuple[Option, ...]:
         """An empty list of options means ALL, and so does none at all where the answer is ESEARCH."""
         options = self.options
-        if not options and (options is not None or _extended(session)):
+        if not options and self.extended(session):
             options = (All(),)
         return (*(options or ()), *self.program.added)
 
-    async def _find(self, session: Session) -> array[int]:
+    def extended(self, session: Session) -> bool:
+        """Whether it is answered by ESEARCH: in IMAP4rev2, and without sequence numbers (RFC 9586 3)."""
+        return self.options is not None or session.rev2 or not session.numbering.sequence
+
+    async def found(self, session: Session, options: tuple[Option, ...]) -> Found:
+        return Found(session.selected, await self.find(session), self.uid, options)
+
+    async def find(self, session: Session) -> array[int]:
         """With UID the client is told first what is new, so that it is found too."""
         self.program.check(session)
         if self.uid:
@@ -56,16 +63,15 @@ class Search:
         return await find(session, self.program.key)
 
     def _responses(self, session: Session, found: Found) -> Iterable[bytes]:
-        if self.options is None and not _extended(session):
-            return search(found)
+        if not self.extended(session):
+            return self.plain(found)
         if all(option.silent for option in found.options):
             return ()
         return (esearch(session.tag, found),)
 
-
-def _extended(session: Session) -> bool:
-    """Whether every answer is ESEARCH: in IMAP4rev2, and without sequence numbers (RFC 9586 3)."""
-    return session.rev2 or not session.numbering.sequence
+    def plain(self, found: Found) -> Iterable[bytes]:
+        """The answer without ESEARCH."""
+        return search(found)
 
 
 def parse(uid: bool) -> Callable[[Cursor], Search]:

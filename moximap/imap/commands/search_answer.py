@@ -56,7 +56,11 @@ class Found:
 
     def sequence(self) -> bytes:
         """All of them as a sequence-set; there is at least one."""
-        return encoding.numset(NumSet.ascending(self.numbers()))
+        return self.listed(self.numbers())
+
+    def listed(self, numbers: array[int]) -> bytes:
+        """Some of ``numbers()`` in their order, at least one, as a sequence-set."""
+        return encoding.numset(NumSet.ascending(numbers))
 
     def told(self) -> array[int]:
         """UIDs of the messages that are told of: all, or the first, or the last, or these two."""
@@ -113,13 +117,13 @@ def esearch(tag: bytes, found: Found, where: bytes = b"") -> bytes:
                                               b" ".join(items))
 
 
-def search(found: Found) -> Iterator[bytes]:
-    """The SEARCH response, in one line while clients can read it."""
+def search(found: Found, name: bytes = b"SEARCH") -> Iterator[bytes]:
+    """The SEARCH response, or one like it, in one line while clients can read it."""
     suffix = b"".join(option.suffix(found) for option in found.options)
     numbers = found.numbers()
-    line = b"* SEARCH" + b" %d" * len(numbers) % tuple(numbers)
+    line = b"* " + name + b" %d" * len(numbers) % tuple(numbers)
     while len(line) > LINE:
         end = line.rindex(b" ", 0, LINE + 1)
         yield line[:end] + suffix + b"\r\n"
-        line = b"* SEARCH" + line[end:]
+        line = b"* " + name + line[end:]
     yield line + suffix + b"\r\n"

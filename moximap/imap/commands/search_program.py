@@ -86,18 +86,20 @@ class NoneOf:
 class Program:
     """``charset`` as the client named it, in upper case; None where it did not.
 
-    ``added``: options that keys bring along, such as that MODSEQ is told of.
+    ``added``: options that keys bring along, such as that MODSEQ is told of.  ``must_name``: the command's
+    grammar wants a charset, so that there is no harm in it.
     """
 
     key: IKey
     charset: bytes | None = None
     added: tuple[Option, ...] = ()
+    must_name: bool = False
 
     def check(self, session: Session) -> None:
         """Bad where a charset may not be named (RFC 6855 section 3), No where it is unknown."""
         if self.charset is None:
             return
-        if b"UTF8=ACCEPT" in session.enabled:
+        if b"UTF8=ACCEPT" in session.enabled and not self.must_name:
             raise Bad("with UTF8=ACCEPT enabled SEARCH takes no CHARSET")
         if self.charset not in CHARSETS:
             raise No("there is no such charset here", b"BADCHARSET (%b)" % b" ".join(CHARSETS))
@@ -105,12 +107,23 @@ class Program:
 
 def parse_program(p: Cursor) -> Program:
     """search-program = ["CHARSET" SP charset SP] search-key *(SP search-key)."""
-    charset = None
-    if p.at(b"CHARSET "):
-        charset = p.astring().upper()
-        p.sp()
+    return _program(p, _charset(p) if p.at(b"CHARSET ") else None)
+
+
+def parse_criteria(p: Cursor) -> Program:
+    """search-criteria = charset 1*(SP search-key) (RFC 5256 section 5)."""
+    return _program(p, _charset(p), must_name=True)
+
+
+def _charset(p: Cursor) -> bytes:
+    charset = p.astring().upper()
+    p.sp()
+    return charset
+
+
+def _program(p: Cursor, charset: bytes | None, must_name: bool = False) -> Program:
     reader = KeyReader(p, charset in (None, *CHARSETS))
-    return Program(reader.keys(), charset, tuple(dict.fromkeys(reader.added)))
+    return Program(reader.keys(), charset, tuple(dict.fromkeys(reader.added)), must_name)
 
 
 class KeyReader:
