@@ -8,6 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from moximap.imap.commands import store
 from moximap.imap.dialect import standard
 from moximap.imap.waiting import Progress, Waiting
 from moximap.store.threads import DirectPool
@@ -107,6 +108,7 @@ class InProgressTests(DialogueCase):
 
     def test_commands_whose_end_nobody_knows(self) -> None:
         """STORE, COPY and MOVE are one transaction each: NIL."""
+        self.patch(store, "FEW", 0)
         for command, name in (("STORE 1:8 +FLAGS.SILENT (\\Seen)", "store"), ("COPY 1 Sent", "copy"),
                               ("MOVE 1 Sent", "move")):
             client = self.select()

@@ -10,7 +10,7 @@ import attrs
 from twisted.internet.defer import Deferred, DeferredQueue
 
 from moximap.client.protocol import CommandFailed, Connection, ConnectionEnded, Literal, Part, Result
-from moximap.client.reading import Answer, BadResponse, Untagged, Value, items, number, numbers
+from moximap.client.reading import Answer, BadResponse, Untagged, Value, items, number, numbers, uid
 from moximap.imap import encoding
 from moximap.values import InternalDate, NumSet
 
@@ -37,17 +37,26 @@ class Fetched:
     sequence: int
     items: dict[bytes, Value]
 
+    def has(self, *names: bytes) -> bool:
+        """Whether all these items are there."""
+        return self.items.keys() >= set(names)
+
     @property
     def uid(self) -> int:
-        return number(self.items[b"UID"])
+        return uid(self._need(b"UID"))
 
     @property
     def modseq(self) -> int:
-        return number(items(self.items[b"MODSEQ"])[0])
+        return number(next(iter(items(self._need(b"MODSEQ"))), None))
 
     @property
     def flags(self) -> frozenset[str]:
-        return _flags(self.items[b"FLAGS"])
+        return _flags(self._need(b"FLAGS"))
+
+    def _need(self, name: bytes) -> Value:
+        if name not in self.items:
+            raise BadResponse(name.decode())
+        return self.items[name]
 
     def octets(self, name: bytes) -> bytes:
         """A string; empty where it is NIL or not there."""
@@ -92,7 +101,7 @@ def fetched(response: Untagged) -> Fetched:
 
 def vanished(responses: Iterable[Untagged]) -> NumSet:
     """All UIDs of VANISHED responses, EARLIER or not."""
-    return NumSet.merge(span for each in responses for span in numbers(each.values[-1]).ranges)
+    return NumSet.merge(span for each in responses for span in numbers(each.value(-1)).ranges)
 
 
 class Idle:
@@ -259,7 +268,7 @@ def _selected(result: Result) -> Selected:
     return Selected(
         read_only=b"READ-ONLY" in codes, exists=(exists[-1].number or 0) if exists else 0,
         uidvalidity=count(b"UIDVALIDITY"), uidnext=count(b"UIDNEXT"), highestmodseq=count(b"HIGHESTMODSEQ"),
-        flags=_flags(flags[-1].values[0]) if flags else frozenset(),
+        flags=_flags(flags[-1].value(0)) if flags else frozenset(),
         permanent_flags=_flags(codes[b"PERMANENTFLAGS"][0]) if codes.get(b"PERMANENTFLAGS") else frozenset(),
         vanished=vanished(result.named(b"VANISHED")),
         changed=tuple(fetched(each) for each in result.named(b"FETCH")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from moximap.client.client import Client
-from moximap.client.reading import BadResponse, Untagged, Value, items, numbers
+from moximap.client.reading import BadResponse, Untagged, Value, items, numbers, uid
 from moximap.imap import mailboxname
 from moximap.values import NumSet
 
@@ -38,9 +38,16 @@ def _listed(response: Untagged) -> Listed:
     attributes, separator, raw = response.values[:3]
     name = bytes(raw) if isinstance(raw, bytes) else b"NIL"
     level = separator.decode("ascii", "replace") if isinstance(separator, bytes) else ""
-    return Listed(name, mailboxname.from_wire(name, False), level or None,
+    return Listed(name, _name(name), level or None,
                   frozenset(each.decode("ascii", "replace").lower() for each in items(attributes)
                             if isinstance(each, bytes)))
+
+
+def _name(raw: bytes) -> str:
+    try:
+        return mailboxname.from_wire(raw, False)
+    except ValueError:
+        return raw.decode("latin-1")         # each octet stays what it is: no two names become one
 
 
 def _is_extended(capabilities: frozenset[bytes]) -> bool:
@@ -78,22 +85,22 @@ async def namespaces(client: Client) -> Namespaces:
 
 
 def _prefixes(value: Value) -> list[str]:
-    found = [items(each)[0] for each in (items(value) if value is not None else ())]
-    return [mailboxname.from_wire(each, False) for each in found if isinstance(each, bytes)]
+    found = [next(iter(items(each)), None) for each in (items(value) if value is not None else ())]
+    return [_name(each) for each in found if isinstance(each, bytes)]
 
 
 async def uids(client: Client) -> NumSet:
     """Of all messages of the selected mailbox."""
     if (await client.capability()).isdisjoint((b"ESEARCH", b"IMAP4REV2")):
         result = await client.command(b"UID SEARCH ALL")
-        return NumSet.of(int(each) for response in result.named(b"SEARCH") for each in response.values
+        return NumSet.of(uid(each) for response in result.named(b"SEARCH") for each in response.values
                          if isinstance(each, bytes) and each.isdigit())
     result = await client.command(b"UID SEARCH RETURN (ALL) ALL")
     ranges: list[tuple[int, int]] = []
     for response in result.named(b"ESEARCH"):
         names = [each.upper() if isinstance(each, bytes) else b"" for each in response.values]
         if b"ALL" in names:
-            ranges += numbers(response.values[names.index(b"ALL") + 1]).ranges
+            ranges += numbers(response.value(names.index(b"ALL") + 1)).ranges
     return NumSet.merge(ranges)
 
 

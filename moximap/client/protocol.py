@@ -16,13 +16,15 @@ from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from moximap.client.reading import Answer, BadResponse, Reader, Untagged, announced, status, untagged
+from moximap.client.reading import Answer, BadResponse, Reader, Untagged, announced, is_text, status, untagged
 from moximap.net.trust import tls_problem
 
 #: Octets that a non-synchronising literal may have by LITERAL- (RFC 7888).
 SMALL: Final = 4096
-#: Octets of one literal that are taken from a server.
-MOST: Final = 1 << 30
+#: Octets that are taken from a server for one command.
+MOST: Final = 1 << 28
+#: Octets that each line counts for beside its own.
+COST: Final = 100
 
 
 class CommandFailed(Exception):
@@ -61,9 +63,10 @@ class Result:
 
 @attrs.define(eq=False)
 class _Running:
-    """``go_on``: waits for a continuation."""
+    """``go_on``: waits for a continuation.  ``collects``: what comes untagged, for the result."""
 
     tag: bytes
+    collects: bool = True
     done: Deferred[Answer] = attrs.field(factory=Deferred)
     go_on: Deferred[None] | None = None
 
@@ -90,6 +93,7 @@ class Connection(LineReceiver):
         self._literals: list[bytes] = []
         self._literal: list[bytes] | None = None
         self._missing = 0
+        self._taken = 0
         self._closed: Deferred[None] = Deferred()
         self._challenge = b""
         self._handshake: Deferred[None] | None = None
@@ -101,15 +105,16 @@ class Connection(LineReceiver):
         """Send a command without its tag, such as b"NOOP"; CommandFailed, ConnectionEnded, BadResponse.
 
         ``during`` is called at the continuation that the command itself asks for, and gives the line
-        that goes out then, as for IDLE.  ``answers`` gives a line for the text of each continuation, as
-        for AUTHENTICATE; what it raises is raised, and the connection is of no use then.
+        that goes out then, as for IDLE; what comes untagged is heard only, and not in the result.
+        ``answers`` gives a line for the text of each continuation, as for AUTHENTICATE; what it raises
+        is raised, and the connection is of no use then.
         """
         await self._lock.acquire()
         try:
             if self.lost:
                 raise ConnectionEnded(self._bye)
             self._count += 1
-            running = self._running = _Running(b"c%d" % self._count)
+            running = self._running = _Running(b"c%d" % self._count, collects=during is None)
             # What a literal waits for may be the answer: then that is what counts.
             sent = await self._send(running, parts)
             if sent and during is not None and await self._continued(running):
@@ -120,6 +125,7 @@ class Connection(LineReceiver):
         finally:
             self._running = None
             came, self._came = self._came, []
+            self._taken = 0
             self._lock.release()
         if answer.status != b"OK":
             raise CommandFailed(answer)
@@ -177,11 +183,12 @@ class Connection(LineReceiver):
 
     def lineReceived(self, line: bytes) -> None:
         self._lines.append(line)
-        size = announced(line)
-        if size is not None and not self._is_text():
-            if size > MOST:
-                self._fail(BadResponse("a smaller literal"))
-                return
+        size = None if is_text(self._lines[0]) else announced(line)
+        self._taken += len(line) + COST + (size or 0)
+        if self._taken > MOST:
+            self._fail(BadResponse("a shorter answer"))
+            return
+        if size is not None:
             self._literal, self._missing = [], size
             if size:
                 self.setRawMode()  # type: ignore[no-untyped-call]
@@ -194,12 +201,6 @@ class Connection(LineReceiver):
             self._response(Reader(lines, literals))
         except BadResponse as error:
             self._fail(error)
-
-    def _is_text(self) -> bool:
-        """Texts for people may end in what looks like a literal."""
-        words = self._lines[0].split(b" ", 2)
-        return words[0] == b"+" or len(words) > 1 and words[1].upper() in (b"OK", b"NO", b"BAD", b"BYE",
-                                                                            b"PREAUTH")
 
     def rawDataReceived(self, data: bytes) -> None:
         assert self._literal is not None
@@ -237,7 +238,10 @@ class Connection(LineReceiver):
             if not self.greeted.called:
                 self.greeted.callback(response.answer)
                 return
-        self._came.append(response)
+        if self._running is None or self._running.collects:
+            self._came.append(response)
+        else:
+            self._taken = 0
         self.heard(response)
 
     def _learn(self, answer: Answer) -> None:

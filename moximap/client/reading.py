@@ -12,7 +12,7 @@ from typing import Final, Union
 
 import attrs
 
-from moximap.values import NumSet
+from moximap.values import MAX_UID, NumSet
 
 #: Lists inside lists that are followed; a BODYSTRUCTURE of a hundred parts in parts is a hundred deep.
 DEEPEST: Final = 200
@@ -24,7 +24,10 @@ _ATOM: Final = re.compile(
 _CODE_ATOM: Final = re.compile(rb'[^ ()"{\]\r\n]+')
 _QUOTED: Final = re.compile(rb'"((?:[^"\\]|\\.)*)"')
 _ESCAPED: Final = re.compile(rb"\\(.)")
-_RANGE: Final = re.compile(rb"(\d{1,20})(?::(\d{1,20}))?")
+_ANSWERS: Final = (b"OK", b"NO", b"BAD", b"BYE", b"PREAUTH")
+_RANGE: Final = re.compile(rb"([1-9]\d{0,9})(?::([1-9]\d{0,9}))?")
+#: Numbers are modseqs at most: 63 bits (RFC 7162 7).
+_HIGHEST: Final = (1 << 63) - 1
 
 
 class Atom(bytes):
@@ -48,8 +51,14 @@ def announced(line: bytes) -> int | None:
     return int(found[1]) if found else None
 
 
+def is_text(line: bytes) -> bool:
+    """Whether a line is for people: it may end in what looks like a literal."""
+    words = line.split(b" ", 2)
+    return words[0] == b"+" or len(words) > 1 and words[1].upper() in _ANSWERS
+
+
 def numbers(text: Value) -> NumSet:
-    """A set such as 1:3,7."""
+    """A set of UIDs such as 1:3,7."""
     if not isinstance(text, bytes):
         raise BadResponse("a set of numbers")
     ranges = []
@@ -57,14 +66,23 @@ def numbers(text: Value) -> NumSet:
         found = _RANGE.fullmatch(each)
         if found is None:
             raise BadResponse("a set of numbers")
-        ranges.append((int(found[1]), int(found[2] or found[1])))
+        ranges.append((uid(found[1]), uid(found[2] or found[1])))
     return NumSet.merge(ranges)
 
 
 def number(value: Value) -> int:
-    if not (isinstance(value, bytes) and value.isdigit()):
+    """A number of 63 bits, as large as a modseq may be."""
+    if not (isinstance(value, bytes) and value.isdigit() and len(value) < 20 and int(value) <= _HIGHEST):
         raise BadResponse("a number")
     return int(value)
+
+
+def uid(value: Value) -> int:
+    """A number that a message can have."""
+    found = number(value)
+    if not 0 < found <= MAX_UID:
+        raise BadResponse("a UID")
+    return found
 
 
 def items(value: Value) -> tuple[Value, ...]:
@@ -76,7 +94,10 @@ def items(value: Value) -> tuple[Value, ...]:
 
 @attrs.frozen
 class Answer:
-    """OK, NO, BAD, PREAUTH or BYE.  ``code``: the words in brackets, the first in upper case."""
+    """OK, NO, BAD, PREAUTH or BYE.  ``code``: the words in brackets, the first in upper case.
+
+    ``text`` is for people, and for their terminals: it has no control characters.
+    """
 
     status: bytes
     code: tuple[Value, ...]
@@ -96,6 +117,13 @@ class Untagged:
     number: int | None = None
     values: tuple[Value, ...] = ()
     answer: Answer | None = None
+
+    def value(self, place: int) -> Value:
+        """One of the values; BadResponse where there are fewer."""
+        try:
+            return self.values[place]
+        except IndexError:
+            raise BadResponse("more values") from None
 
 
 class Reader:
@@ -187,10 +215,8 @@ class Reader:
             first = words[0] if words else b""
             code = (first.upper() if isinstance(first, bytes) else first, *words[1:])
             self.skip(b" ")
-        return Answer(status, code, self.rest().decode("utf-8", "replace"))
-
-
-_ANSWERS: Final = (b"OK", b"NO", b"BAD", b"BYE", b"PREAUTH")
+        text = self.rest().decode("utf-8", "replace")
+        return Answer(status, code, "".join(c if c.isprintable() else "\ufffd" for c in text))
 
 
 def status(reader: Reader) -> Answer:
@@ -206,7 +232,7 @@ def untagged(reader: Reader) -> Untagged:
     first = reader.atom()
     count = None
     if first.isdigit():
-        count = int(first)
+        count = number(first)
         reader.skip(b" ")
         first = reader.atom()
     name = first.upper_case

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import re
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -13,6 +14,9 @@ from moximap.client.protocol import CommandFailed
 
 #: Best first.
 SCRAM: Final = ("SCRAM-SHA-512", "SCRAM-SHA-256", "SCRAM-SHA-1")
+#: Digits of an iteration count that is not worked off: ten million take seconds, and have eight.
+TOO_LONG: Final = 9
+_ITERATIONS: Final = re.compile(r"(?:^|,)i=(\d+)")
 
 
 class LoginImpossible(Exception):
@@ -76,6 +80,9 @@ class Scram:
                                   f"{error}") from None
 
     def _final(self, challenge: str) -> str:
+        found = _ITERATIONS.search(challenge)
+        if found is not None and len(found[1]) >= TOO_LONG:
+            raise LoginImpossible("the server wants SCRAM to hash the password for too long")
         self._client.set_server_first(challenge)
         return str(self._client.get_client_final())
 

@@ -16,6 +16,7 @@ from moximap.client import listing
 from moximap.client.client import Client
 from moximap.client.listing import Listed
 from moximap.client.protocol import CommandFailed
+from moximap.client.reading import number
 from moximap.delivery import syncing_names
 from moximap.delivery.syncing_fetching import Fetching, Summary, batches
 from moximap.store.account import Account
@@ -29,6 +30,8 @@ from moximap.values import NumSet
 #: Messages whose sizes are asked for at once, and whose flags.
 SIZES: Final = 500
 FLAGS: Final = 5000
+#: Messages of a mailbox that are believed; each takes some hundred octets of memory.
+MOST: Final = 10_000_000
 
 
 class IProgress(Protocol):
@@ -123,15 +126,17 @@ class Sync:
                 b"STATUS " + self.client.mailbox(place.listed.raw) + b" (MESSAGES)")
         except CommandFailed:
             return 0                         # what is wrong with it is told when it is opened
-        found = [each.values[-1] for each in result.named(b"STATUS")]
-        number = found[-1][-1] if found and isinstance(found[-1], tuple) and found[-1] else b""
-        return int(number) if isinstance(number, bytes) and number.isdigit() else 0
+        found = [each.value(-1) for each in result.named(b"STATUS")]
+        messages = found[-1][-1] if found and isinstance(found[-1], tuple) and found[-1] else None
+        return 0 if messages is None else min(number(messages), MOST)
 
     # one mailbox
 
     async def _mailbox(self, place: Place) -> None:
         selected = await self.client.select(place.listed.raw, read_only=True)
         uids = await listing.uids(self.client)
+        if len(uids) > MOST:
+            raise Cannot(f"the other server says that there are {len(uids)} messages in it")
         uidnext = selected.uidnext or (uids.ranges[-1][1] + 1 if uids else 1)
         there = There(place.listed.name, selected.uidvalidity, uidnext, place.subscribed,
                       tuple(place.listed.attributes))
@@ -163,7 +168,7 @@ class Sync:
             some = uids[start:start + FLAGS]
             found, _ = await self.client.fetch(NumSet(((some[0], some[-1]),)), [b"UID", b"FLAGS"],
                                                changed_since=since)
-            flags = {each.uid: self._fetching.keepable(each) for each in found if b"UID" in each.items}
+            flags = {each.uid: self._fetching.keepable(each) for each in found if each.has(b"UID", b"FLAGS")}
             changed, modseq = await self.call(self._bringer.flag, begun, flags)
             self.done.flags += changed
             if changed:

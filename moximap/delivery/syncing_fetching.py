@@ -10,6 +10,7 @@ import attrs
 
 from moximap.client.client import Client, Fetched
 from moximap.client.protocol import CommandFailed
+from moximap.client.reading import number
 from moximap.store.interfaces import ISpool, NewMessage
 from moximap.store.syncing import keepable
 from moximap.values import InternalDate, NumSet
@@ -48,15 +49,16 @@ class Fetching:
     async def sizes(self, uids: Sequence[int]) -> list[tuple[int, int]]:
         """UIDs, ascending, of what is still there, and octets."""
         found, _ = await self.client.fetch(NumSet.of(uids), [b"UID", b"RFC822.SIZE"])
-        asked = set(uids)
-        sizes = {each.uid: int(each.octets(b"RFC822.SIZE") or 0) for each in found if b"UID" in each.items}
-        return sorted((uid, size) for uid, size in sizes.items() if uid in asked)
+        # Others come where somebody has just changed flags.
+        sizes = {each.uid: number(each.items[b"RFC822.SIZE"]) for each in found
+                 if each.has(b"UID", b"RFC822.SIZE")}
+        return sorted((uid, sizes[uid]) for uid in sizes.keys() & set(uids))
 
     async def batch(self, mailbox: str, batch: Sequence[tuple[int, int]]) -> dict[int, NewMessage]:
         """The messages; those that have gone meanwhile are not there, those that cannot be read are told."""
         try:
             if batch[0][1] > PIECE:
-                return await self._large(batch[0][0])
+                return await self._large(mailbox, *batch[0])
             found, _ = await self.client.fetch(
                 NumSet.of(uid for uid, _ in batch), [b"UID", b"FLAGS", b"INTERNALDATE", b"BODY.PEEK[]"])
         except CommandFailed as error:
@@ -65,9 +67,10 @@ class Fetching:
                         for uid, message in (await self.batch(mailbox, [each])).items()}
             self.done.problems.append(f"message {batch[0][0]} of {mailbox}: {error}")
             return {}
-        messages = {}
+        messages: dict[int, NewMessage] = {}
+        asked = {uid for uid, _ in batch}
         for each in found:
-            if b"UID" not in each.items or b"BODY[]" not in each.items:
+            if not each.has(b"UID", b"BODY[]") or each.uid not in asked:
                 continue                     # flags that somebody has just changed
             if each.items[b"BODY[]"] is None:
                 self.done.problems.append(f"message {each.uid} of {mailbox}: the other server has it no more")
@@ -78,14 +81,15 @@ class Fetching:
     def _message(self, found: Fetched, content: bytes | ISpool) -> NewMessage:
         return NewMessage(content, self.keepable(found), date(found.octets(b"INTERNALDATE")))
 
-    async def _large(self, uid: int) -> dict[int, NewMessage]:
+    async def _large(self, mailbox: str, uid: int, size: int) -> dict[int, NewMessage]:
         spool: ISpool = await self.call(self.spool)
         try:
             first: Fetched | None = None
-            while True:
+            while spool.size <= 2 * size:    # servers err about sizes, but not so much
                 piece = await self._piece(uid, spool.size)
                 if piece is None:
-                    break
+                    spool.discard()
+                    return {}
                 first = first or piece
                 data = piece.octets(b"BODY[]<%d>" % spool.size)
                 await self.call(spool.write, data)
@@ -95,12 +99,14 @@ class Fetching:
             spool.discard()
             raise
         spool.discard()
+        self.done.problems.append(f"message {uid} of {mailbox}: it does not end after twice its size")
         return {}
 
     async def _piece(self, uid: int, start: int) -> Fetched | None:
         names = [b"UID", b"FLAGS", b"INTERNALDATE", b"BODY.PEEK[]<%d.%d>" % (start, PIECE)]
         found, _ = await self.client.fetch(NumSet.of([uid]), names)
-        return next((each for each in found if b"BODY[]<%d>" % start in each.items), None)
+        return next((each for each in found if each.has(b"UID", b"BODY[]<%d>" % start)
+                     and each.uid == uid), None)
 
     def keepable(self, message: Fetched) -> tuple[str, ...]:
         """Those of its flags that it can have here, too."""
