@@ -41,12 +41,15 @@ class Bridge:
             while True:
                 client, _ = self._listening.accept()
                 server = self._connect()
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 Thread(target=self._pump, args=(client, server, False), daemon=True).start()
                 Thread(target=self._pump, args=(server, client, True), daemon=True).start()
 
     def _connect(self) -> socket.socket:
         if isinstance(self._target, int):
-            return socket.create_connection(("127.0.0.1", self._target))
+            server = socket.create_connection(("127.0.0.1", self._target))
+            server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return server
         ours, theirs = socket.socketpair()
         with theirs:
             self._programs.append(subprocess.Popen([str(self._target)], stdin=theirs, stdout=theirs))

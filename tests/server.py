@@ -6,7 +6,9 @@ read from what the server logs, so nothing sleeps and no two tests meet.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import itertools
 import os
 import pty
 import re
@@ -20,9 +22,13 @@ from pathlib import Path
 from unittest import SkipTest
 
 import attrs
+from click.testing import CliRunner
 from twisted.trial.unittest import SynchronousTestCase
 
 import moximap
+from moximap.cli.main import main
+from moximap.identity.passwords import make_verifiers
+from moximap.store.directory import Directory
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Where the moximap comes from that is tested: the children run the same, installed or not.
@@ -30,6 +36,9 @@ CODE = Path(moximap.__file__).resolve().parent.parent
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0
 PROGRAM_SECONDS = 60.0
+#: A command in this process has its standard streams for itself.
+_COMMANDS = threading.Lock()
+_ACCOUNTS = itertools.count(1)
 LISTENING = re.compile(r"\blistening: (\w+) on .*?:(\d+)\s*$")
 
 
@@ -95,15 +104,25 @@ def run_on_terminal(*command: str | Path, directory: Path | None = None, **varia
     return bytes(screen)
 
 
-def moximap_command(data: Path, *arguments: str, given: bytes = b"") -> bytes:
-    """`moximap --data DATA ARGUMENTS...`, as installed or straight from the checkout."""
+def moximap_process(data: Path, *arguments: str, given: bytes = b"") -> bytes:
+    """`moximap --data DATA ARGUMENTS...` as a process, as installed or straight from the checkout."""
     return run(sys.executable, "-c", "from moximap.cli.main import main; main()", "--data", data,
                *arguments, given=given)
 
 
+def moximap_command(data: Path, *arguments: str, given: bytes = b"") -> bytes:
+    """The same in this process, which has no Python to start: what it prints; AssertionError if it fails."""
+    with _COMMANDS:
+        done = CliRunner().invoke(main, ["--data", str(data), *arguments], input=given)
+    if done.exit_code != 0:
+        raise AssertionError(f"{arguments} ends with {done.exit_code}: {done.output}") from done.exception
+    return done.stdout_bytes
+
+
 def add_account(data: Path, name: str, password: str) -> None:
-    """An account with a password."""
-    moximap_command(data, "account", "add", name, "--password-stdin", given=password.encode() + b"\n")
+    """An account with a password, which is cheap to verify."""
+    with contextlib.closing(Directory(data)) as directory:
+        directory.add(name, make_verifiers(password, 4096))
 
 
 @attrs.define(eq=False)
@@ -205,11 +224,44 @@ class ServerTestCase(SynchronousTestCase):
 
     def look_after(self, child: Child) -> None:
         """End it with the test.  Something unexpected in its log fails the test, even if no client minds."""
-        def check_log() -> None:
-            if "Traceback" in child.said or "SERVERBUG" in child.said:
-                raise AssertionError(f"the server logged:\n{child.said}")
-        self.addCleanup(check_log)
+        self.addCleanup(self.check_log, child)
         self.addCleanup(child.stop)
+
+    @staticmethod
+    def check_log(child: Child, since: int = 0) -> None:
+        said = "".join(child.lines[since:])
+        if "Traceback" in said or "SERVERBUG" in said:
+            raise AssertionError(f"the server logged:\n{said}")
+
+
+class SharedServerTestCase(ServerTestCase):
+    """Each test has its own account, of a server that serves others like it too: they must leave it as it is."""
+
+    kinds = ("imap", "imaps")
+
+    def start_server(self) -> Server:
+        if not _SHARED or _SHARED[-1].child.process.poll() is not None:
+            _SHARED.append(self.start_shared())
+        server = _SHARED[-1]
+        self.user = f"ada{next(_ACCOUNTS)}@example.org"
+        add_account(server.data, self.user, self.password)
+        self.addCleanup(self.check_log, server.child, len(server.child.lines))
+        return server
+
+    def start_shared(self) -> Server:
+        directory = Path(tempfile.mkdtemp(prefix="moximap-test-"))
+        atexit.register(shutil.rmtree, directory, ignore_errors=True)
+        data = directory / "data"
+        certificate, key = make_certificate(directory)
+        child = twistd("--data", data, "--plaintext-login", "--tls-cert", certificate, "--tls-key", key,
+                       *listen(*self.kinds), directory=directory)
+        atexit.register(child.stop)
+        child.wait_until(lambda lines: len(ports_in(lines)) == len(self.kinds))
+        return Server(data, child, certificate, ports_in(child.lines))
+
+
+#: The server of all of them, last.
+_SHARED: list[Server] = []
 
 
 def listen(*kinds: str) -> list[str]:

@@ -37,11 +37,15 @@ class Letter:
 Mailboxes = dict[str, dict[str, Letter]]    # names, Message-IDs
 
 
+def at_once(connection: socket.socket) -> None:
+    """Clients send a command in pieces; without this each waits until the one before has arrived."""
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
 def connect(port: int, user: str, password: str) -> IMAPClient:
     """A client of the server on a port of this machine."""
     imap = IMAPClient("127.0.0.1", port, ssl=False, timeout=PROGRAM_SECONDS)
-    # The library sends a command in pieces; without this each waits until the one before has arrived.
-    imap.socket().setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    at_once(imap.socket())
     imap.login(user, password)
     return imap
 

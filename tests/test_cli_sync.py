@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from imapclient import IMAPClient
 
 from moximap.store.directory import Directory
 from tests.bridge import Bridge
 from tests.dovecot import PROGRAM, Dovecot
-from tests.server import (PROGRAM_SECONDS, ServerTestCase, add_account, environment, moximap_command, needs,
+from tests.server import (PROGRAM_SECONDS, SharedServerTestCase, add_account, environment, moximap_command, needs,
                           run_on_terminal)
+from tests.syncing import at_once, connect
 from tests.test_cli import CommandCase
 from tests.test_delivery_syncing import state
 
@@ -38,21 +41,20 @@ def fill(there: Any, separator: str = "/") -> None:
     there.subscribe_folder("Sent Items")
 
 
-class SyncCase(ServerTestCase):
+class SyncCase(SharedServerTestCase):
     """The server is the other one; mail is brought to "bob" below ``here``."""
 
-    kinds = ("imap", "imaps")
-    user, password = "ada@example.org", "sesame"
+    password = "sesame"
 
     def setUp(self) -> None:
         super().setUp()
         self.here = self.directory / "here"
-        add_account(self.here, "bob", "secret")
+        self.bob = f"bob-{self.user}"
+        add_account(self.here, self.bob, "secret")
 
     def there(self) -> IMAPClient:
-        found = IMAPClient("127.0.0.1", self.server.ports["imap"], ssl=False)
+        found = connect(self.server.ports["imap"], self.user, self.password)
         self.addCleanup(found.shutdown)
-        found.login(self.user, self.password)
         return found
 
     def bridge(self, target: int | Path) -> Bridge:
@@ -61,9 +63,9 @@ class SyncCase(ServerTestCase):
         return bridge
 
     def arguments(self, port: int, *more: str, scheme: str = "imap", data: Path | None = None) -> list[str | Path]:
-        url = f"{scheme}://ada%40example.org@localhost:{port}"
+        url = f"{scheme}://{quote(self.user, safe='')}@localhost:{port}"
         return [sys.executable, "-c", "from moximap.cli.main import main; main()", "--data", data or self.here,
-                "sync", "bob", "--from", url, *more]
+                "sync", self.bob, "--from", url, *more]
 
     def sync(self, port: int, *more: str, scheme: str = "imap", data: Path | None = None) -> dict[str, Any]:
         done = subprocess.run(self.arguments(port, "--json", *more, scheme=scheme, data=data), capture_output=True,
@@ -84,8 +86,8 @@ class SyncCase(ServerTestCase):
         self.assertEqual(process.wait(PROGRAM_SECONDS), -9)
         bridge.passed = lambda passed: None
 
-    def state(self, data: Path, name: str = "bob") -> dict[str, Any]:
-        with closing(Directory(data)) as directory, closing(directory.open(name)) as account:
+    def state(self, data: Path, name: str = "") -> dict[str, Any]:
+        with closing(Directory(data)) as directory, closing(directory.open(name or self.bob)) as account:
             self.assertEqual(list(account.check()), [])
             return state(account)
 
@@ -101,7 +103,7 @@ class FromMoximap(SyncCase):
         fill(self.there())
         trusted = ("--ca", str(self.server.certificate))
         one_go = self.directory / "one-go"
-        add_account(one_go, "bob", "secret")
+        add_account(one_go, self.bob, "secret")
         done = self.sync(self.server.ports["imaps"], *trusted, scheme="imaps", data=one_go)
         self.assertEqual((done["messages"], done["kept"], done["problems"]), (111, done["mailboxes"], []))
         bridge = self.bridge(self.server.ports["imap"])
@@ -116,10 +118,9 @@ class FromMoximap(SyncCase):
         self.assertEqual(self.sync(bridge.port, *trusted)["messages"], 0)
 
     def test_sessions_of_a_running_server_hear_of_it(self) -> None:
-        add_account(self.server.data, "bob", "secret")
+        add_account(self.server.data, self.bob, "secret")
         there = self.there()
-        with IMAPClient("127.0.0.1", self.server.ports["imap"], ssl=False) as watching:
-            watching.login("bob", "secret")
+        with connect(self.server.ports["imap"], self.bob, "secret") as watching:
             watching.select_folder("INBOX")
             watching.idle()
             there.append("INBOX", MAIL % 1)
@@ -165,14 +166,18 @@ class FromMoximap(SyncCase):
 
     def test_refusals_are_one_line(self) -> None:
         trusted, ports = ("--ca", str(self.server.certificate)), self.server.ports
-        for port, more, password, code, says in (
-                (ports["imap"], trusted, "wrong", 2, "refuses the login"), (ports["imap"], (), "sesame", 1, "trusted"),
-                (ports["imap"], ("--tls-fingerprint", "0" * 64), "sesame", 1, "another fingerprint"),
-                (1, trusted, "sesame", 1, "refused")):
+
+        def refused(port: int, more: tuple[str, ...], password: str, code: int, says: str) -> None:
             done = subprocess.run(self.arguments(port, *more), capture_output=True, text=True, input=password + "\n",
                                   env=environment(), timeout=PROGRAM_SECONDS, check=False)
             self.assertEqual((done.returncode, done.stdout), (code, ""), done.stderr)
             self.assertRegex(done.stderr, rf"\Amoximap: localhost[^\n]*{says}[^\n]*\n\Z")
+
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(refused, *zip(
+                (ports["imap"], trusted, "wrong", 2, "refuses the login"), (ports["imap"], (), "sesame", 1, "trusted"),
+                (ports["imap"], ("--tls-fingerprint", "0" * 64), "sesame", 1, "another fingerprint"),
+                (1, trusted, "sesame", 1, "refused"), strict=True)))
 
 
 class FromDovecot(SyncCase):
@@ -187,6 +192,7 @@ class FromDovecot(SyncCase):
         dovecot = Dovecot.make(self.directory / "dovecot", separator=".", prefix="INBOX.")
         bridge = self.bridge(dovecot.command)
         with IMAPClient("127.0.0.1", bridge.port, ssl=False) as there:
+            at_once(there.socket())
             fill(Prefixed(there), ".")
             there.select_folder("INBOX", readonly=True)
             wanted = {uid: (set(data[b"FLAGS"]) - {b"\\Recent"}, data[b"BODY[]"], data[b"INTERNALDATE"].timestamp())

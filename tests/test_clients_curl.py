@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from tests.server import ServerTestCase, needs, run
+from tests.server import SharedServerTestCase, needs, run
 
 MESSAGE = b"From: a@example.org\r\nSubject: from curl\r\n\r\nBody \xc3\xa4\r\n.\r\nlast line\r\n"
 
 
-class CurlTests(ServerTestCase):
+class CurlTests(SharedServerTestCase):
     """curl reads URLs, which is all that many scripts know of IMAP."""
-
-    kinds = ("imap", "imaps")
 
     def setUp(self) -> None:
         needs("curl")

@@ -7,7 +7,8 @@ from datetime import date, datetime, timedelta, timezone
 from imapclient import IMAPClient
 from imapclient.exceptions import IMAPClientError
 
-from tests.server import PROGRAM_SECONDS, ServerTestCase
+from tests.server import PROGRAM_SECONDS, SharedServerTestCase
+from tests.syncing import connect
 
 MESSAGE = (b"From: \"Ada L\" <ada@example.org>\r\nTo: b@example.org, c@example.org\r\n"
            b"Subject: =?utf-8?q?gr=C3=BCn?=\r\nDate: Thu, 2 Jan 2020 03:04:05 +0530\r\n"
@@ -16,7 +17,7 @@ MESSAGE = (b"From: \"Ada L\" <ada@example.org>\r\nTo: b@example.org, c@example.o
            b"--b\r\n\r\nfirst\r\n--b\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<p>second\r\n--b--\r\n")
 
 
-class IMAPClientTests(ServerTestCase):
+class IMAPClientTests(SharedServerTestCase):
     """Each test logs in anew; its mailboxes are empty."""
 
     password = "secret word"
@@ -26,9 +27,8 @@ class IMAPClientTests(ServerTestCase):
         self.imap = self.connect()
 
     def connect(self) -> IMAPClient:
-        client = IMAPClient("127.0.0.1", self.server.ports["imap"], ssl=False, timeout=PROGRAM_SECONDS)
+        client = connect(self.server.ports["imap"], self.user, self.password)
         self.addCleanup(client.shutdown)
-        client.login(self.user, self.password)
         return client
 
     def fill(self, count: int = 3) -> None:

@@ -8,15 +8,14 @@ import re
 import ssl
 import time
 
-from tests.server import PROGRAM_SECONDS, ServerTestCase
+from tests.server import PROGRAM_SECONDS, SharedServerTestCase
 
 MESSAGE = b"From: a@example.org\r\nTo: b@example.org\r\nSubject: hello\r\n\r\nbody\r\n"
 
 
-class ImaplibTests(ServerTestCase):
+class ImaplibTests(SharedServerTestCase):
     """One login, then what scripts do."""
 
-    kinds = ("imap", "imaps")
     password = "secret word"
 
     def setUp(self) -> None:

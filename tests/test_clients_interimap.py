@@ -6,7 +6,7 @@ import imaplib
 import re
 from pathlib import Path
 
-from tests.server import ServerTestCase, add_account, needs, run
+from tests.server import SharedServerTestCase, add_account, needs, run
 
 CONFIGURATION = """
 database = {home}/state.db
@@ -34,18 +34,16 @@ password = secret
 MESSAGE = b"From: ada@example.org\r\nSubject: number %d\r\n\r\n%b\r\n"
 
 
-class InterimapTests(ServerTestCase):
+class InterimapTests(SharedServerTestCase):
     """Both sides are ours, two accounts of one server; one connection is over TLS.
 
     That one it compresses without being told to.
     """
 
-    kinds = ("imap", "imaps")
-    local, remote = "local@example.org", "remote@example.org"
-
     def setUp(self) -> None:
         needs("interimap")
         super().setUp()
+        self.local, self.remote = f"local-{self.user}", f"remote-{self.user}"
         for name in (self.local, self.remote):
             add_account(self.server.data, name, "secret")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import attrs
 
-from tests.server import ServerTestCase, needs, run
+from tests.server import SharedServerTestCase, needs, run
 
 CORPUS = Path(__file__).parent / "corpus"
 CONFIGURATION = """
@@ -94,7 +94,7 @@ def read(maildir: Path) -> list[Kept]:
     return sorted(found, key=lambda kept: (kept.date, kept.content))
 
 
-class MbsyncTests(ServerTestCase):
+class MbsyncTests(SharedServerTestCase):
     """The whole way through a sync program that trusts nothing and notices everything."""
 
     def setUp(self) -> None:

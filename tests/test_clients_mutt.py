@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import imaplib
 
-from tests.server import PROGRAM_SECONDS, ServerTestCase, needs, run_on_terminal
+from tests.server import PROGRAM_SECONDS, SharedServerTestCase, needs, run_on_terminal
 
 SETTINGS = """
 set folder="imap://127.0.0.1:{port}/"
@@ -28,7 +28,7 @@ set pager_stop=yes
 """
 
 
-class MuttTests(ServerTestCase):
+class MuttTests(SharedServerTestCase):
     """What a person types, as mutt's own key strings."""
 
     password = "a password"

@@ -8,6 +8,9 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import attrs
@@ -15,8 +18,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from moximap.store.directory import Directory
 from moximap.store.interfaces import NewMessage
-from tests.server import (PROGRAM_SECONDS, ServerTestCase, add_account, environment, moximap_command, needs,
+from tests.server import (PROGRAM_SECONDS, SharedServerTestCase, add_account, environment, moximap_command, needs,
                           run, run_on_terminal)
+from tests.test_delivery_syncing import state
 
 CODE = "from moximap.cli.main import main; main()"
 LETTER = b"From: a@example.org\r\nSubject: letter\r\n\r\nbody\r\n"
@@ -95,16 +99,18 @@ class TunnelCase(SynchronousTestCase):
         self.assertEqual(done.returncode, code, done)
         return done.stdout, done.stderr
 
+    def serve_each(self, given: Iterable[bytes]) -> list[tuple[bytes, bytes]]:
+        """As many of them side by side."""
+        with ThreadPoolExecutor() as pool:
+            return list(pool.map(lambda each: self.serve(each, self.user), given))
+
     def fill(self, count: int) -> None:
-        directory = Directory(self.data)
-        account = directory.open(self.user)
-        account.append("INBOX", [NewMessage(LETTER)] * count)
-        account.close()
-        directory.close()
+        with closing(Directory(self.data)) as directory, closing(directory.open(self.user)) as account:
+            account.append("INBOX", [NewMessage(LETTER)] * count)
 
     def count(self) -> int:
-        said, _ = self.serve(b"a STATUS INBOX (MESSAGES)\r\n", self.user)
-        return int(said.split(b"(MESSAGES ")[1].split(b")")[0])
+        with closing(Directory(self.data)) as directory, closing(directory.open(self.user)) as account:
+            return len(state(account)["INBOX"][4])
 
 
 class PipeTests(TunnelCase):
@@ -119,16 +125,17 @@ class PipeTests(TunnelCase):
 
     def test_the_end_of_the_input_ends_it_after_the_last_answer(self) -> None:
         self.fill(500)
-        said, complaints = self.serve(b"a SELECT INBOX\r\nb UID FETCH 1:* BODY.PEEK[]\r\nc NOOP\r\n", self.user)
-        quick, _ = self.serve(b"".join(b"%d NOOP\r\n" % number for number in range(50)), self.user)
+        (said, complaints), (quick, _) = self.serve_each(
+            (b"a SELECT INBOX\r\nb UID FETCH 1:* BODY.PEEK[]\r\nc NOOP\r\n",
+             b"".join(b"%d NOOP\r\n" % number for number in range(50))))
         self.assertEqual(quick.count(b" OK NOOP"), 50)
         self.assertEqual(said.count(b"Subject: letter"), 500)
         self.assertRegex(said, rb"c OK [^\r\n]+\r\n\Z")
         self.assertEqual(complaints, b"")
 
     def test_it_ends_at_once_without_input_and_inside_idle_and_inside_a_literal(self) -> None:
-        for given in (b"", b"a SELECT INBOX\r\nb IDLE\r\n", b"a APPEND INBOX {400}\r\nhalf of", b"a NOO"):
-            said, complaints = self.serve(given, self.user)
+        for said, complaints in self.serve_each(
+                (b"", b"a SELECT INBOX\r\nb IDLE\r\n", b"a APPEND INBOX {400}\r\nhalf of", b"a NOO")):
             self.assertTrue(said.startswith(b"* PREAUTH"), said)
             self.assertEqual(complaints, b"")
 
@@ -160,8 +167,9 @@ class PipeTests(TunnelCase):
     def test_it_is_on_record_as_any_login(self) -> None:
         moximap_command(self.data, "address", "add", self.user, "a@example.org")
         moximap_command(self.data, "account", "disable", self.user, "not today")
-        self.serve(b'a ID ("name" "tunnel")\r\nb LOGOUT\r\n', "a@example.org")
-        self.serve(b"a LOGOUT\r\n", "a@example.org")
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda given: self.serve(given, "a@example.org"),
+                          (b'a ID ("name" "tunnel")\r\nb LOGOUT\r\n', b"a LOGOUT\r\n")))
         said = moximap_command(self.data, "attempts", "--json")
         records = {attempt["agent"]: attempt for attempt in json.loads(said)}
         self.assertEqual(set(records), {'name="tunnel"', ""})
@@ -195,7 +203,7 @@ class PipeTests(TunnelCase):
             stream.close()
 
     def test_a_socket_is_both_directions(self) -> None:
-        for arguments, output in ((("--fd0",), subprocess.PIPE), ((), None)):
+        def ask(arguments: tuple[str, ...], output: int | None) -> None:
             ours, theirs = socket.socketpair()
             process = subprocess.Popen(command(self.data, *arguments, self.user), stdin=theirs,
                                        stdout=output or theirs, env=environment())
@@ -214,8 +222,11 @@ class PipeTests(TunnelCase):
             self.assertTrue(said.startswith(b"* PREAUTH"), said)
             self.assertRegex(said, rb"a OK [^\r\n]+\r\n\Z")
 
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(ask, (("--fd0",), ()), (subprocess.PIPE, None)))
 
-class ServerTests(ServerTestCase):
+
+class ServerTests(SharedServerTestCase):
     """Beside a server that runs on the same data."""
 
     def begin(self) -> Session:
@@ -243,7 +254,7 @@ class ServerTests(ServerTestCase):
         lines = client.makefile("rb")
         self.addCleanup(lines.close)
         lines.readline()
-        client.sendall(b'a LOGIN ada@example.org "le \\"mot\\" de pa\\\\sse"\r\nb SELECT INBOX\r\nc IDLE\r\n')
+        client.sendall(b'a LOGIN %b "le \\"mot\\" de pa\\\\sse"\r\nb SELECT INBOX\r\nc IDLE\r\n' % self.user.encode())
         while not lines.readline().startswith(b"+ "):
             pass
         tunnel.say(b"SELECT INBOX")

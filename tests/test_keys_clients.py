@@ -9,7 +9,7 @@ import ssl
 import time
 from pathlib import Path
 
-from tests.server import (ROOT, Server, ServerTestCase, add_account, listen, make_certificate,
+from tests.server import (PROGRAM_SECONDS, ROOT, Server, ServerTestCase, SharedServerTestCase, add_account, listen, make_certificate,
                           moximap_command, needs, ports_in, run, run_on_terminal, twistd)
 
 
@@ -18,8 +18,8 @@ def blocks() -> list[str]:
     return re.findall(r"^    (openssl .*)$", (ROOT / "docs/identity.md").read_text(), re.M)
 
 
-class KeyServerCase(ServerTestCase):
-    kinds = ("imap", "imaps")
+class KeyServerCase(SharedServerTestCase):
+    """Those that need a server of their own start it."""
 
     def make_key(self, name: str, *options: str) -> tuple[Path, Path]:
         """A key and an expired certificate of the wrong name."""
@@ -125,14 +125,22 @@ SyncState *
         for password in ("wrong-password-1", "wrong-password-2"):
             with self.assertRaises(imaplib.IMAP4.error):
                 client.login(self.user, password)
-        self.server.child.wait_until(lambda lines: any("count=" in line and "login failed" in line for line in lines))
+        self.server.child.wait_until(lambda lines: any(
+            "count=" in line and "login failed" in line and self.user in line for line in lines))
         said = self.server.child.said
-        self.assertRegex(said, r'login failed: address=127\.0\.0\.1 result=badpassword mechanism=login account="ada')
+        self.assertRegex(said, r'login failed: address=127\.0\.0\.1 result=badpassword mechanism=login'
+                         f' account="{self.user}')
         self.assertNotIn("wrong-password", said)
         self.assertIn(b"badpassword", moximap_command(self.server.data, "attempts"))
 
+
+class Stopped(ServerTestCase):
+    password = "a password"
+
     def test_an_attempt_is_on_record_even_if_the_server_stops_at_once(self) -> None:
-        self.imaps(self.context()).login(self.user, self.password)
+        client = imaplib.IMAP4("127.0.0.1", self.server.ports["imap"], timeout=PROGRAM_SECONDS)
+        self.addCleanup(client.shutdown)
+        client.login(self.user, self.password)
         self.server.child.stop()
         self.assertRegex(moximap_command(self.server.data, "attempts"), rb"1x  ok +127\.0\.0\.1 +login +ada")
 

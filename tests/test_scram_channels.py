@@ -8,7 +8,7 @@ from OpenSSL import SSL
 
 from tests.dialogue import Client
 from tests.secure import SecureCase
-from tests.server import ServerTestCase, needs, run
+from tests.server import SharedServerTestCase, needs, run
 from tests.test_scram import proof_of
 
 
@@ -95,7 +95,7 @@ class Channels(SecureCase):
             """)
 
 
-class Gsasl(ServerTestCase):
+class Gsasl(SharedServerTestCase):
     """GNU SASL, a second witness, over STARTTLS: tls-exporter where TLS is 1.3, tls-unique where it is 1.2."""
 
     def gsasl(self, mechanism: str, *options: str) -> bytes:
