@@ -10,7 +10,7 @@ from moximap.store.account import Account
 from moximap.store.checking import STAGED
 from tests.storecases import ALL, LARGE, MAIL, OnDisk, StoreCase
 from tests.test_backup import InMemory
-from tests.test_store_checking import DAMAGE
+from tests.test_store_checking import DAMAGE, bring
 
 #: Words of problems that nobody can mend without guessing.
 BEYOND = ("created before one with a smaller UID", "which does not exist", "is not expunged", "same use",
@@ -46,6 +46,7 @@ class RepairTests(StoreCase, InMemory, OnDisk):
         self.append(MAIL, LARGE, flags=("kw",))
         self.account.copy(self.inbox(), ALL, "Sent")
         self.account.create("a/b")
+        bring(self.account)
         self.account.close()
 
     def damaged(self, statement: str) -> Account:
@@ -102,13 +103,13 @@ class RepairTests(StoreCase, InMemory, OnDisk):
 
     def test_missing_digests_are_made_of_small_and_large_messages(self) -> None:
         with closing(self.damaged("DELETE FROM digest")) as account:
-            self.assertIn("made 2 missing digests", list(account.repair()))
+            self.assertIn("made 3 missing digests", list(account.repair()))
             box = account.mailbox("INBOX").id
             self.assertEqual(len(list(account.fetch(box, ALL, ("uid", "envelope")))), 2)
 
     def test_old_digests_are_made_anew(self) -> None:
         with closing(self.damaged("UPDATE digest SET version = 0; UPDATE account SET digests = 0")) as account:
-            self.assertEqual(list(account.repair()), ["made 2 digests anew"])
+            self.assertEqual(list(account.repair()), ["made 3 digests anew"])
 
     def test_contents_and_files_that_no_message_needs_go(self) -> None:
         with closing(self.damaged("DELETE FROM message WHERE uid = 2")) as account:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from moximap.store import checking, database
+from moximap.store.account import Account
+from moximap.store.interfaces import NewMessage
+from moximap.store.syncing_table import There
 from tests.storecases import ALL, LARGE, MAIL, OnDisk, StoreCase
 
 #: What is done to a sound account, and words of the problem that the check must tell.
@@ -36,7 +39,7 @@ DAMAGE = (
     ("UPDATE message SET flags = 9 << 5 WHERE uid = 1", "flags without a name"),
     ("UPDATE account SET keywordsets = 0", "keyword set 1 has a number that was not given out"),
     ("UPDATE account SET contents = 1", "content 2 has a number that was not given out"),
-    ("INSERT INTO content SELECT 2 + id, size, header_size, sha256, thread, file, head, body FROM content"
+    ("INSERT INTO content SELECT 9 + id, size, header_size, sha256, thread, file, head, body FROM content"
      " WHERE id = 1", "needed by no message"),
     ("DELETE FROM digest WHERE content = 1", "no digest"),
     ("UPDATE digest SET content = 9 WHERE content = 1", "is of none"),
@@ -44,7 +47,20 @@ DAMAGE = (
     ("UPDATE content SET body = body || x'00' WHERE id = 1", "another size than its row"),
     ("UPDATE content SET header_size = 3 WHERE id = 1", "a header of another size"),
     ("UPDATE content SET file = 'aa/none' WHERE id = 2", "lacks its file"),
+    ("UPDATE content SET thread = 2 WHERE id = 1", "content 1 is in a thread that began after it"),
+    ("INSERT INTO messageid VALUES (1, 99)", "thread 99, which no content is in"),
+    ("UPDATE synced_mailbox SET mailbox = 99", "the mailbox There of ada@there was brought to one that does not exist"),
+    ("UPDATE synced_message SET mailbox = 99", "brought from mailbox 99 of another server"),
+    ("UPDATE synced_message SET here = 99", "message 5 of the mailbox There of ada@there was brought to a UID"),
+    ("UPDATE synced_message SET here = 4", "brought to another's UID"),
+    ("UPDATE synced_message SET flags = 9 << 5", "with flags that have no name"),
 )
+
+
+def bring(account: Account) -> None:
+    """One message, as if from another server."""
+    bringer = account.bringer("ada@there")
+    bringer.add(bringer.begin(There("There", 9, 6), "There"), {5: NewMessage(MAIL, ("kw",))})
 
 
 class CheckTests(StoreCase, OnDisk):
@@ -55,6 +71,7 @@ class CheckTests(StoreCase, OnDisk):
         self.append(MAIL, LARGE, flags=("kw",))
         self.account.copy(self.inbox(), ALL, "Sent")
         self.account.create("a/b")
+        bring(self.account)
 
     def problems(self) -> str:
         return "\n".join(self.account.check())

@@ -39,6 +39,16 @@ ERASING: Final = 0.5
 #: What the name of a mailbox begins with that is being restored: nobody sees it, and none can be named so.
 STAGED: Final = "\x1f"
 
+_BROUGHT: Final = ("synced_message m JOIN synced_mailbox s ON s.id = m.mailbox"
+                   " JOIN mailbox b ON b.id = s.mailbox WHERE ")
+#: Records of messages from another server that are wrong: of UIDs that were never given out, of another
+#: message's UID, of flags without a name.
+BROUGHT_WRONG: Final = (
+    _BROUGHT + "m.here NOT BETWEEN 1 AND b.uidnext - 1",
+    _BROUGHT + "s.kept AND s.uidvalidity = b.uidvalidity AND m.here <> m.uid AND m.here < s.reserved",
+    _BROUGHT + f"m.flags >> {SYSTEM_BITS} <> 0"
+    f" AND m.flags >> {SYSTEM_BITS} NOT IN (SELECT id FROM keywordset)")
+
 #: Text of a problem, with places for the columns of the statement that finds it.
 RULES: Final[tuple[tuple[str, str], ...]] = (
     ("mailbox {0} (id {1}) has wrong counters", COUNTED),
@@ -108,6 +118,18 @@ RULES: Final[tuple[tuple[str, str], ...]] = (
      "SELECT content FROM digest WHERE content NOT IN (SELECT id FROM content)"),
     ("keyword set {0} has a number that was not given out",
      "SELECT id FROM keywordset WHERE id > (SELECT keywordsets FROM account)"),
+    ("content {0} is in a thread that began after it",
+     "SELECT id FROM content WHERE thread NOT BETWEEN 1 AND id"),
+    ("message ids belong to thread {0}, which no content is in",
+     "SELECT DISTINCT thread FROM messageid WHERE thread NOT IN (SELECT thread FROM content)"),
+    ("the mailbox {1} of {0} was brought to one that does not exist",
+     "SELECT source, name FROM synced_mailbox WHERE mailbox NOT IN (SELECT id FROM mailbox)"),
+    ("messages were brought from mailbox {0} of another server, which is not known",
+     "SELECT DISTINCT mailbox FROM synced_message WHERE mailbox NOT IN (SELECT id FROM synced_mailbox)"),
+    *(("message {2} of the mailbox {1} of {0} was brought to " + what,
+       "SELECT s.source, s.name, m.uid FROM " + wrong) for what, wrong in zip(
+           ("a UID that was not given out", "another's UID", "here with flags that have no name"),
+           BROUGHT_WRONG, strict=True)),
 )
 
 

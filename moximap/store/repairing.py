@@ -13,7 +13,7 @@ from typing import Final
 
 import apsw
 
-from moximap.store import annotations_table, mailboxes, names
+from moximap.store import annotations_table, mailboxes, names, repairing_records
 from moximap.store.checking import COUNTED, STAGED, torn
 from moximap.store.contents import DIGEST_COLUMNS, Files, digest_columns
 from moximap.store.database import every, one
@@ -68,6 +68,7 @@ def repair(readers: Readers, writer: Writer, files: Files, home: Path,
     while redone := redigest(readers, writer, files, STEP):
         yield f"made {redone} digests anew"
     yield from _needless_contents(writer, home)
+    yield from writer.run(repairing_records.threads)
     for path in list(orphans(home, connect)):
         path.unlink(missing_ok=True)
         yield f"removed file {path.relative_to(home)}"
@@ -293,4 +294,5 @@ def _forget_needless(transaction: Transaction) -> list[str | None]:
 #: In this order: what comes later may rest on what is mended before it.
 MENDINGS: Final[tuple[Mending, ...]] = (
     _account_counters, _keywords, _inbox, _parents, _uidvalidities, _uidnexts, _cut_off_restores,
-    _message_modseqs, _annotations, _mailbox_modseqs, _logs, _sizes, _mailbox_counters)
+    _message_modseqs, _annotations, _mailbox_modseqs, _logs, _sizes, _mailbox_counters,
+    repairing_records.brought)
