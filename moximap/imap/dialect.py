@@ -108,8 +108,8 @@ class Extension:
     """An RFC, or a family of commands: its name, its RFCs, and its rows in the tables.
 
     ``enable``: names for ENABLE.  What a row of the other tables is stands in the module that reads
-    them: fetch, store, search, sort, status, select, list, mailboxes.  ``long_wait``: what a client is told
-    while a command waits long.
+    them: fetch, store, search, sort, thread, status, select, list, mailboxes.  ``long_wait``: what a client
+    is told while a command waits long.
     """
 
     name: str
@@ -123,6 +123,7 @@ class Extension:
     search: Table = attrs.field(factory=dict)
     search_returns: Table = attrs.field(factory=dict)
     sort: Table = attrs.field(factory=dict)
+    thread: Table = attrs.field(factory=dict)
     status: Table = attrs.field(factory=dict)
     select: Table = attrs.field(factory=dict)
     select_codes: Table = attrs.field(factory=dict)
@@ -135,7 +136,7 @@ class Extension:
 
 
 _TABLES = ("commands", "enable", "fetch", "fetch_modifiers", "store_modifiers", "search", "search_returns",
-           "sort", "status", "select", "select_codes", "list_selections", "list_returns", "create",
+           "sort", "thread", "status", "select", "select_codes", "list_selections", "list_returns", "create",
            "mechanisms")
 
 

@@ -12,14 +12,26 @@ _refwd = re.compile(r"(?:re|fwd?)[ ]*+(?:\[[^\[\]]*+\][ ]*+)?:[ ]*+", re.IGNOREC
 
 def base_subject(subject: str) -> str:
     """The base of a decoded subject, case-folded; equal for a message and its replies."""
+    return _base(subject)[0].casefold()
+
+
+def is_reply(subject: str) -> bool:
+    """Whether it is that of a reply or forward: what is removed is more than blobs and white space."""
+    return _base(subject)[1]
+
+
+def _base(subject: str) -> tuple[str, bool]:
     text = _spaces(" ", subject[:LONGEST]).strip(" ")
     start, end = 0, len(text)
+    reply = False
     while True:
-        end = _without_trailer(text, start, end)
-        start = _without_leader(text, start, end)
+        before, end = end, _without_trailer(text, start, end)
+        start, refwd = _without_leader(text, start, end)
+        reply = reply or refwd or bool(text[end:before].strip(" "))
         inner = text[start : start + 5].lower() == "[fwd:" and text[end - 1 : end] == "]"
         if not inner or end - start < 6:
-            return text[start:end].casefold()
+            return text[start:end], reply
+        reply = True
         start, end = start + 5, end - 1
         start = _skip(text, start, end)
 
@@ -41,14 +53,15 @@ def _without_trailer(text: str, start: int, end: int) -> int:
     return end
 
 
-def _without_leader(text: str, start: int, end: int) -> int:
+def _without_leader(text: str, start: int, end: int) -> tuple[int, bool]:
     """Steps 3 to 5 at once: where no ``re:`` follows a run of blobs, none follows a part of it."""
     start = _skip(text, start, end)
+    found = False
     while True:
         blobs = _blobs(text, start, end)
         after = blobs.end() if blobs else start
         refwd = _refwd(text, after, end)
         if refwd is None:
             # The last blob stays if nothing would be left.
-            return after if after < end else max(text.rfind("[", start, end), start)
-        start = refwd.end()
+            return after if after < end else max(text.rfind("[", start, end), start), found
+        start, found = refwd.end(), True

@@ -1,8 +1,8 @@
 """A selected mailbox in memory: UIDs, flags and modseqs, one copy for all sessions of a process.
 
 The law of this file: an image is a cache keyed by modseq; only the database is true.  It is touched
-in the reactor thread only, but for ``sortkeys``.  ``uids`` is replaced, never changed in place, so that
-views may share it.
+in the reactor thread only, but for ``sortkeys`` and ``threads``.  ``uids`` is replaced,
+never changed in place, so that views may share it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections import deque
 from itertools import takewhile
 
 from moximap.store.sortkeys import SortKeys
+from moximap.store.threadkeys import Threads
 from moximap.values import Changes
 
 #: How much of the log an image remembers: entries, and messages in all of them.
@@ -34,6 +35,7 @@ class Image:
         self.highest = max(snapshot.modseqs, default=0)     # of any change here that we know of
         self.floor = snapshot.modseq          # the journal has everything after this
         self.sortkeys = SortKeys()
+        self.threads = Threads(self.sortkeys)
         self._rows = 0
 
     def apply(self, changes: Changes) -> bool:

@@ -129,7 +129,7 @@ class OpenAccount:
                 del self.images[id]
             for id in spare[-SPARE_IMAGES:]:
                 if id != image.mailbox:
-                    self.images[id].sortkeys.forget()      # of one that nobody has selected it is kept
+                    self.images[id].threads.forget()       # of one that nobody has selected it is kept
             if image.mailbox in self.images:
                 self.images[image.mailbox] = self.images.pop(image.mailbox)      # the youngest spare
 

@@ -136,7 +136,7 @@ class SortKeys:
         before, after = self._orders.get(criteria, (None, uids))
         if before == uids:
             return after
-        after = order(uids, [(self._ranks(account, mailbox, key, uids, living), reverse)
+        after = order(uids, [(self.ranks(account, mailbox, key, uids, living), reverse)
                              for key, reverse in criteria])
         with self._lock:
             self._orders.pop(criteria, None)
@@ -145,9 +145,12 @@ class SortKeys:
             self._orders[criteria] = uids, after
         return after
 
-    def _ranks(self, account: IAccount, mailbox: int, key: KeyName, uids: array[int],
-               living: array[int]) -> Sequence[int]:
-        """Of some messages: equal where their keys are, and in the keys' order."""
+    def ranks(self, account: IAccount, mailbox: int, key: KeyName, uids: array[int],
+              living: array[int], above: object = None) -> Sequence[int]:
+        """Of some messages: equal where their keys are, and in the keys' order; blocks.
+
+        ``above``: a key that comes before all others; all are above 0 but that one.
+        """
         with self._lock:
             known = self._known.pop(key, None) or Ranks()
             missing = known.missing(uids)
@@ -157,7 +160,10 @@ class SortKeys:
                 known = known.with_more(missing, _read(account, mailbox, _SOURCES[key], missing))
             self._known[key] = known
             self._make_room()
-        return known.of(uids)
+        ranks = known.of(uids)
+        if above is None or known.values[:1] == [above]:
+            return ranks
+        return [rank + 1 for rank in ranks]
 
     def forget(self) -> None:
         """Everything; what is in use meanwhile stays whole."""

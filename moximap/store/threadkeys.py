@@ -1,0 +1,143 @@
+"""What the messages of a mailbox are threaded by, and the threads, kept in memory (RFC 5256).
+
+The law of this file is that of sortkeys.py.  A message id is kept as its hash, whose secret is the process's.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Sequence
+from threading import Lock
+from typing import Any, Final
+
+import attrs
+
+from moximap.mail import threading
+from moximap.mail.subject import is_reply
+from moximap.store.interfaces import Column, IAccount
+from moximap.store.sortkeys import ROOM, SortKeys
+from moximap.values import NumSet
+
+#: Messages of one response: its line stays below what clients read at most, whatever their numbers are.
+_TOGETHER: Final = 75_000
+_COLUMNS: Final[tuple[Column, ...]] = ("uid", "message_id", "references", "subject", "base_subject")
+
+
+@attrs.frozen(eq=False)
+class Links:
+    """Of each of ``uids``: its id or 0, whether it is a reply, and where its ``references`` end."""
+
+    uids: array[int] = attrs.field(factory=lambda: array("I"))
+    ids: array[int] = attrs.field(factory=lambda: array("q"))
+    replies: bytearray = attrs.field(factory=bytearray)
+    ends: array[int] = attrs.field(factory=lambda: array("I"))
+    references: array[int] = attrs.field(factory=lambda: array("q"))
+
+    def has(self, uids: array[int]) -> bool:
+        return uids == self.uids or set(uids) <= set(self.uids)
+
+    @property
+    def size(self) -> int:
+        """Octets."""
+        return 17 * len(self.uids) + 8 * len(self.references)
+
+    def places(self, uids: array[int]) -> Sequence[int]:
+        """Of messages that are all here."""
+        return range(len(uids)) if uids == self.uids else [bisect_left(self.uids, uid) for uid in uids]
+
+    def of(self, place: int) -> array[int]:
+        """The references of a message."""
+        return self.references[self.ends[place - 1] if place else 0:self.ends[place]]
+
+    def add(self, row: tuple[Any, ...]) -> None:
+        uid, message_id, references, subject, base = row
+        self.uids.append(uid)
+        self.ids.append(0 if message_id is None else hash(message_id))
+        if references:
+            self.references.extend(map(hash, references.split(b" ")))
+        self.ends.append(len(self.references))
+        self.replies.append(subject.casefold() != base and is_reply(subject))
+
+    def extended(self, account: IAccount, mailbox: int, uids: array[int]) -> Links:
+        """Of some messages, those that are not here among them."""
+        known = set(self.uids)
+        missing = array("I", [uid for uid in uids if uid not in known])
+        # One that is erased meanwhile is alone.
+        rows: dict[int, tuple[Any, ...]] = {uid: (uid, None, b"", "", "") for uid in missing}
+        for row in account.fetch(mailbox, NumSet.ascending(missing), _COLUMNS):
+            uid: Any = row[0]
+            rows[uid] = row
+        links = Links()
+        for uid in uids:
+            if uid in known:
+                links._copy(self, bisect_left(self.uids, uid))
+            else:
+                links.add(rows[uid])
+        return links
+
+    def _copy(self, other: Links, place: int) -> None:
+        self.uids.append(other.uids[place])
+        self.ids.append(other.ids[place])
+        self.references.extend(other.of(place))
+        self.ends.append(len(self.references))
+        self.replies.append(other.replies[place])
+
+
+@attrs.frozen
+class Threaded:
+    """Threads with %d for each of ``uids``, in their order."""
+
+    template: bytes
+    uids: array[int]
+
+
+class Threads:
+    """The threads of one mailbox, made when they are first asked for; in any thread."""
+
+    def __init__(self, keys: SortKeys) -> None:
+        self._keys = keys
+        self._lock = Lock()
+        self._links = Links()
+        self._known: dict[str, tuple[array[int], list[Threaded]]] = {}
+
+    def threaded(self, account: IAccount, mailbox: int, algorithm: str, uids: array[int],
+                 living: array[int]) -> list[Threaded]:
+        """The threads of some messages, ascending, by a name in `threading.ALGORITHMS`; blocks.
+
+        ``living``: all messages of the mailbox.
+        """
+        before, threads = self._known.get(algorithm, (None, []))
+        if before == uids:
+            return threads
+        forest = threading.ALGORITHMS[algorithm](self._messages(account, mailbox, algorithm, uids, living))
+        threads = [Threaded(some.template, array("I", map(uids.__getitem__, some.messages)))
+                   for some in threading.write(forest, _TOGETHER)]
+        self._known[algorithm] = uids, threads
+        return threads
+
+    def forget(self) -> None:
+        """Everything, sort keys too; what is in use meanwhile stays whole."""
+        self._links, self._known = Links(), {}
+        self._keys.forget()
+
+    def _messages(self, account: IAccount, mailbox: int, algorithm: str, uids: array[int],
+                  living: array[int]) -> threading.Messages:
+        dates = self._keys.ranks(account, mailbox, "date", uids, living)
+        subjects = self._keys.ranks(account, mailbox, "subject", uids, living, above="")
+        if algorithm == "orderedsubject":
+            nothing = bytes(len(uids))
+            return threading.Messages(nothing, (), dates, subjects, lambda message: False)
+        links = self._read(account, mailbox, uids, living)
+        places = links.places(uids)
+        return threading.Messages([links.ids[place] for place in places], map(links.of, places),
+                                  dates, subjects, lambda message: bool(links.replies[places[message]]))
+
+    def _read(self, account: IAccount, mailbox: int, uids: array[int], living: array[int]) -> Links:
+        with self._lock:
+            links = self._links
+            if not links.has(uids):
+                wanted = array("I", sorted({*uids, *set(links.uids).intersection(living)}))
+                links = links.extended(account, mailbox, wanted)
+                self._links = links if links.size <= ROOM else Links()
+            return links
