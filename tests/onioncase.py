@@ -15,12 +15,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import closing, suppress
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import TypeVar
+from unittest import TestCase
 
 import attrs
-from twisted.trial.unittest import SynchronousTestCase
 
 from tests.server import ROOT, Child, add_account, environment, listen, moximap_command, needs, twistd
 
@@ -95,10 +96,9 @@ class Network:
         """How a command begins that must see the network's loopback interface."""
         return ["nsenter", f"--net=/proc/{self.process.pid}/ns/net"] if self._namespace else []
 
-    @property
-    def control(self) -> str:
-        """Of the tor that services are published by."""
-        return f"unix:{self.root}/service/control"
+    def control(self, name: str) -> str:
+        """Of a tor that services are published by."""
+        return f"unix:{self.root}/{name}/control"
 
     def ask_client(self, *commands: str) -> None:
         """Commands to the client's tor."""
@@ -190,8 +190,33 @@ def network() -> Network:
     return _NETWORK[0]
 
 
-class OnionCase(SynchronousTestCase):
-    """Each test has its own data directory, and so its own service."""
+class OnionCase(TestCase):
+    """Each has its own data directory, and so its own service; what it shows is in `play`, not in tests."""
+
+    tor = "service"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._after = ExitStack()
+
+    @classmethod
+    def run_all(cls) -> dict[type[OnionCase], Future[None]]:
+        """Side by side, for nearly all of it is waiting."""
+        network()
+        with ThreadPoolExecutor() as pool:
+            return {each: pool.submit(each().run_alone) for each in cls.__subclasses__()}
+
+    def addCleanup(self, action: Callable[..., object], /, *more: object, **named: object) -> None:
+        """What fails there fails the case."""
+        self._after.callback(action, *more, **named)
+
+    def run_alone(self) -> None:
+        with self._after:
+            self.setUp()
+            self.play()
+
+    def play(self) -> None:
+        raise NotImplementedError
 
     def setUp(self) -> None:
         self.network = network()
@@ -210,7 +235,7 @@ class OnionCase(SynchronousTestCase):
 
     def serve(self, *options: str | Path) -> Child:
         """A server whose service is published."""
-        child = twistd("--data", self.data, "--onion", "--tor", self.network.control, *listen("imap"), *options,
+        child = twistd("--data", self.data, "--onion", "--tor", self.network.control(self.tor), *listen("imap"), *options,
                        directory=self.directory)
         self.look_after(child)
         self.published(child)

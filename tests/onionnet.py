@@ -1,4 +1,4 @@
-"""A private Tor network on the loopback interface: an authority, relays, and two tors to try things with.
+"""A private Tor network on the loopback interface: an authority, relays, and three tors to try things with.
 
 Nothing here uses the public network: each torrc names its own authority, and all tors live in a network
 namespace that has no interface but the loopback one, where the system allows that.  The tors are reached
@@ -30,7 +30,8 @@ LOOPBACK = "127.0.0.1"
 #: What a torrc must have one of, for a tor to be started with it.
 SAFE = re.compile(r"^(DirAuthority \S+ .*\b127\.0\.0\.1:\d+ .*|DisableNetwork 1)$", re.MULTILINE)
 RELAYS = ("authority", "relay1", "relay2", "relay3")
-CLIENTS = ("service", "client")
+#: Two that publish services, of which one is restarted, and one that goes to them.
+CLIENTS = ("service", "restarted", "client")
 #: Seconds: between votes until there is a consensus, from the start to the first, until all must be up.
 VOTING, LEAD, UP = 10, 8.0, 60.0
 _NOBODY = f"DirAuthority nobody orport=9 v3ident={'1' * 40} {LOOPBACK}:9 {'2' * 40}"

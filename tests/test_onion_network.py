@@ -7,9 +7,11 @@ import imaplib
 import os
 import re
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import ClassVar
 
 from cryptography import x509
+from twisted.trial.unittest import SynchronousTestCase
 
 from tests.onioncase import OnionCase, OnionIMAP, tell, tls
 from tests.onionnet import safe
@@ -30,7 +32,7 @@ def exists(client: OnionIMAP, seconds: float) -> float:
 
 
 class MailThroughTor(OnionCase):
-    def test_mail_by_key_alone(self) -> None:
+    def play(self) -> None:
         child = self.serve()
         address_told = next(n for n, line in enumerate(child.lines) if f"onion service: {self.address}" in line)
         published = next(n for n, line in enumerate(child.lines) if "is published" in line)
@@ -102,7 +104,9 @@ class MailThroughTor(OnionCase):
 
 
 class Coming(OnionCase):
-    def test_the_service_is_back_after_moximap_and_after_tor(self) -> None:
+    tor = "restarted"
+
+    def play(self) -> None:
         child = self.serve()
         self.client().logout()
         child.stop()
@@ -110,13 +114,13 @@ class Coming(OnionCase):
         child = self.serve("--workers", "2")
         child.wait_until(lambda lines: sum("listening: imaps on " in line for line in lines) == 3)
         self.assertIn(b"PREAUTH", self.client().welcome)
-        self.network.restart("service")
+        self.network.restart(self.tor)
         self.published(child, 2)
         self.assertIn(b"PREAUTH", self.client().welcome)
 
 
 class Authorized(OnionCase):
-    def test_only_clients_with_a_key_find_the_service(self) -> None:
+    def play(self) -> None:
         private = self.add("phone")
         self.add("other")
         child = self.serve()
@@ -141,7 +145,7 @@ class Authorized(OnionCase):
 
 
 class Launched(OnionCase):
-    def test_a_tor_of_our_own_tells_circuits(self) -> None:
+    def play(self) -> None:
         config = self.directory / "moximap.toml"
         lines = [self.network.authority, "TestingTorNetwork 1", "UseDefaultFallbackDirs 0",
                  "PathsNeededToBuildCircuits 0.67"]
@@ -163,3 +167,26 @@ class Launched(OnionCase):
                             *options, directory=self.directory)
         self.look_after(child)
         return child
+
+
+class OnionTests(SynchronousTestCase):
+    """The first that is run plays all of them; each tells what became of its own."""
+
+    played: ClassVar[dict[type[OnionCase], Future[None]]] = {}
+
+    def result(self, case: type[OnionCase]) -> None:
+        if not self.played:
+            self.played.update(OnionCase.run_all())
+        self.played[case].result()
+
+    def test_mail_by_key_alone(self) -> None:
+        self.result(MailThroughTor)
+
+    def test_the_service_is_back_after_moximap_and_after_tor(self) -> None:
+        self.result(Coming)
+
+    def test_only_clients_with_a_key_find_the_service(self) -> None:
+        self.result(Authorized)
+
+    def test_a_tor_of_our_own_tells_circuits(self) -> None:
+        self.result(Launched)
