@@ -59,6 +59,7 @@ class Accounts(CommandCase):
                          ["Archive", "Drafts", "INBOX", "Junk", "Sent", "Trash"])
 
     def test_passwords_are_prompted_for_twice(self) -> None:
+        self.patch(accounts, "_on_terminal", lambda: True)
         result = self.run_command("account", "add", "ada", given="sesame\nsesamo\nsesame\nsesame\n")
         self.assertNotIn("sesam", result.output)
         self.assertEqual(result.stdout, "")
@@ -100,7 +101,17 @@ class Accounts(CommandCase):
         said = self.run_command("account", "show", "ada@example.org").stdout
         self.assertRegex(said, r"password: +yes")
         self.assertRegex(said, r" 0 messages +0 bytes  INBOX")
-        self.assertEqual(set(self.show()), {"name", "created", "disabled", "password", "cram_md5", "mailboxes"})
+        self.assertEqual(set(self.show()), {"name", "created", "disabled", "password", "cram_md5", "capabilities_off",
+                                            "mailboxes"})
+
+    def test_show_tells_which_capabilities_are_hidden(self) -> None:
+        self.add()
+        self.run_command("account", "capabilities", "ada@example.org", "--disable", "uidonly", "--disable", "MOVE")
+        self.assertRegex(self.run_command("account", "show", "ada@example.org").stdout, r"hidden: +MOVE UIDONLY\n")
+        self.assertEqual(self.show()["capabilities_off"], ["MOVE", "UIDONLY"])
+
+    def test_without_a_terminal_nobody_is_asked_for_a_password(self) -> None:
+        self.assertIn("--password-stdin", self.refused("account", "add", "ada@example.org", given="sesame\nsesame\n"))
 
     def test_a_removed_account_is_gone_with_its_mail(self) -> None:
         self.add()

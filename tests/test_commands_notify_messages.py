@@ -63,14 +63,17 @@ class NewMessageTests(NotifyCase):
                 S: * 4 FETCH (UID 4 PREVIEW {*})
             """)
 
-    def test_with_qresync_one_response_has_all_that_is_to_be_told_of_it(self) -> None:
-        """RFC 7162 3.2.4 wants flags and MODSEQ of new messages told; RFC 5465 the items."""
+    def enable_qresync(self) -> None:
         self.dialogue("""
             C: a ENABLE QRESYNC
             S: {*}
             S: * ENABLED QRESYNC
             S: a OK ENABLE completed
         """)
+
+    def test_with_qresync_one_response_has_all_that_is_to_be_told_of_it(self) -> None:
+        """RFC 7162 3.2.4 wants flags and MODSEQ of new messages told; RFC 5465 the items."""
+        self.enable_qresync()
         self.notify("SET (SELECTED (MessageNew (PREVIEW) MessageExpunge))")
         self.deliver()
         self.dialogue("""
@@ -84,12 +87,7 @@ class NewMessageTests(NotifyCase):
         """)
 
     def test_with_qresync_one_that_cannot_be_read_is_told_by_its_flags(self) -> None:
-        self.dialogue("""
-            C: a ENABLE QRESYNC
-            S: {*}
-            S: * ENABLED QRESYNC
-            S: a OK ENABLE completed
-        """)
+        self.enable_qresync()
         self.notify("SET (SELECTED (MessageNew (PREVIEW) MessageExpunge))")
         with mock.patch.object(notify_fetch, "render", side_effect=Unavailable("a file is broken")):
             self.deliver()

@@ -207,10 +207,11 @@ class Secure(EndpointCase):
         key = ec.generate_private_key(ec.SECP256R1())
         secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         nobodys = client_certificate(key).public_bytes(Encoding.PEM), secret
-        for place, (certificate, secret) in enumerate((nobodys, self_signed(["other.example"]))):
+        for place, (says, (certificate, secret)) in enumerate((
+                ("has no name", nobodys), ("is for another name", self_signed(["other.example"])))):
             ca = self.home / f"{place}.pem"
             ca.write_bytes(certificate)
             for host in ("localhost", "127.0.0.1"):
                 url = self.serve(certificate + secret, host)
-                await self.fails(self.make(introspection=url, ca=ca), "ada-token", "is for another name")
+                await self.fails(self.make(introspection=url, ca=ca), "ada-token", f"certificate {says}")
         self.assertEqual(self.endpoint.asked, [])

@@ -18,6 +18,32 @@ def blocks() -> list[str]:
     return re.findall(r"^    (openssl .*)$", (ROOT / "docs/identity.md").read_text(), re.M)
 
 
+MBSYNC = """
+IMAPStore far
+Host localhost
+Port {port}
+User nobody
+Pass none
+SSLType IMAPS
+SSLVersions {versions}
+CertificateFile {ca}
+ClientCertificate {certificate}
+ClientKey {key}
+
+MaildirStore near
+SubFolders Verbatim
+Path {copy}/
+Inbox {copy}/INBOX
+
+Channel all
+Far :far:
+Near :near:
+Patterns *
+Create Near
+SyncState *
+"""
+
+
 class KeyServerCase(SharedServerTestCase):
     """Those that need a server of their own start it."""
 
@@ -94,29 +120,9 @@ class Programs(KeyServerCase):
         copy = self.directory / "copy"
         copy.mkdir()
         settings = self.directory / "mbsyncrc"
-        settings.write_text(f"""
-IMAPStore far
-Host localhost
-Port {self.server.ports['imaps']}
-User nobody
-Pass none
-SSLType IMAPS
-CertificateFile {self.server.certificate}
-ClientCertificate {certificate}
-ClientKey {key}
-
-MaildirStore near
-SubFolders Verbatim
-Path {copy}/
-Inbox {copy}/INBOX
-
-Channel all
-Far :far:
-Near :near:
-Patterns *
-Create Near
-SyncState *
-""")
+        settings.write_text(MBSYNC.format(
+            port=self.server.ports["imaps"], versions="TLSv1.2 TLSv1.3", copy=copy, ca=self.server.certificate,
+            certificate=certificate, key=key))
         run("mbsync", "-c", settings, "all")
         self.assertTrue((copy / "Sent").is_dir())
 

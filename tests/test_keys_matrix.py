@@ -14,34 +14,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from tests.server import moximap_command, needs, run, run_on_terminal
 from tests.test_external import ca_signed
-from tests.test_keys_clients import KeyServerCase
+from tests.test_keys_clients import MBSYNC, KeyServerCase
 from tests.test_tls import client_certificate
 
 VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
-MBSYNC = """
-IMAPStore far
-Host localhost
-Port {port}
-User nobody
-Pass none
-SSLType IMAPS
-SSLVersions TLSv{version}
-CertificateFile {ca}
-ClientCertificate {certificate}
-ClientKey {certificate}
-
-MaildirStore near
-SubFolders Verbatim
-Path {copy}/
-Inbox {copy}/INBOX
-
-Channel all
-Far :far:
-Near :near:
-Patterns *
-Create Near
-SyncState *
-"""
 
 
 class Matrix(KeyServerCase):
@@ -114,8 +90,8 @@ class Matrix(KeyServerCase):
             copy = self.directory / f"copy-{number}"
             copy.mkdir()
             settings = self.directory / "mbsyncrc"
-            settings.write_text(MBSYNC.format(port=self.server.ports["imaps"], version=version, copy=copy,
-                                              ca=self.server.certificate, certificate=path))
+            settings.write_text(MBSYNC.format(port=self.server.ports["imaps"], versions=f"TLSv{version}", copy=copy,
+                                              ca=self.server.certificate, certificate=path, key=path))
             run("mbsync", "-c", settings, "all")
             self.assertTrue((copy / "Sent").is_dir())
         self.check_record()

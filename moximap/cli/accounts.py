@@ -35,8 +35,14 @@ def _password(from_stdin: bool) -> str:
             return line.rstrip(b"\r\n").decode()
         except UnicodeDecodeError:
             raise click.UsageError("the password is not UTF-8") from None
+    if not _on_terminal():
+        raise click.UsageError("there is no terminal to ask for the password: use --password-stdin")
     password: str = click.prompt("Password", hide_input=True, confirmation_prompt="And again", err=True)
     return password
+
+
+def _on_terminal() -> bool:
+    return sys.stdin.isatty()
 
 
 def _verifiers(from_stdin: bool, cram_md5: bool) -> tuple[Verifier, ...]:
@@ -102,6 +108,8 @@ def show(data: Data, name: str, as_json: bool) -> None:
         return
     for key in ("name", "created", "disabled", "password", "cram_md5"):
         click.echo(f"{key.replace('_', '-') + ':':10} {_plain(facts[key])}")
+    if facts["capabilities_off"]:
+        click.echo(f"hidden:    {' '.join(facts['capabilities_off'])}")
     for mailbox in facts["mailboxes"]:
         click.echo("{messages:>10} messages {size:>14,} bytes  {name}".format(**mailbox))
 
@@ -124,7 +132,8 @@ def _facts(record: AccountRecord) -> dict[str, Any]:
     created = datetime.fromtimestamp(int(record.created), UTC)
     return {"name": record.name, "created": created.isoformat(), "disabled": record.disabled,
             "password": bool(record.verifiers),
-            "cram_md5": any(verifier.mechanism == CRAM_MD5 for verifier in record.verifiers)}
+            "cram_md5": any(verifier.mechanism == CRAM_MD5 for verifier in record.verifiers),
+            "capabilities_off": list(record.capabilities_off)}
 
 
 def _mailboxes(listing: Listing) -> dict[str, Any]:

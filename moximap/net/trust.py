@@ -168,8 +168,10 @@ class Judge:
             identity = IPAddress_ID(self._name) if self._is_address else DNS_ID(self._name)
             try:
                 verify_service_identity(extract_patterns(certificate), [identity], [])
-            except (VerificationError, CertificateError):
+            except VerificationError:
                 raise NotTrusted("the server's certificate is for another name") from None
+            except CertificateError:
+                raise NotTrusted("the server's certificate has no name (subjectAltName)") from None
         return right
 
 
