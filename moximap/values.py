@@ -146,6 +146,15 @@ class Listing:
 
 
 @attrs.frozen
+class Known:
+    """Flag codes of messages of one mailbox, by ascending UID, as they were at ``modseq``."""
+
+    modseq: int
+    uids: array[int]
+    flags: array[int]
+
+
+@attrs.frozen
 class Changes:
     """What happened in one mailbox after modseq ``since``, up to and including ``modseq``.
 

@@ -8,7 +8,6 @@ thread, in pieces of bounded size; a large body is not rendered but streamed.
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Protocol
@@ -207,17 +206,10 @@ class Plan:
 
     def from_image(self, view: View, uids: array[int]) -> list[bytes] | None:
         """Responses from memory; None where a message is not in the image any more."""
-        image = view.image
-        first = bisect_left(image.uids, uids[0])
-        end = first + len(uids)
-        if image.uids[first:end] == uids:
-            sources = {"uid": uids, "flags": image.flags[first:end], "modseq": image.modseqs[first:end]}
-        else:
-            places = [i for i in map(image.place, uids) if i is not None]
-            if len(places) < len(uids):
-                return None
-            sources = {"uid": uids, "flags": array("Q", map(image.flags.__getitem__, places)),
-                       "modseq": array("Q", map(image.modseqs.__getitem__, places))}
+        known = view.image.columns(uids)
+        if known is None:
+            return None
+        sources = {"uid": uids, "flags": known[0], "modseq": known[1]}
         return self.lines(view.numbering.numbers(view, uids), [sources[c] for c in self.columns])
 
 

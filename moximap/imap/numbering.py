@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 
 class INumbering(Protocol):
     """``word`` is what FETCH responses are called.  ``sequence``: the numbers are sequence numbers, so a
-    response must add the UID, and sequence numbers may be told elsewhere too."""
+    response must add the UID, and sequence numbers may be told elsewhere too.  ``head`` is how a FETCH
+    response of changes begins, with its space, as a format that takes what ``named`` gives."""
 
     word: bytes
     sequence: bool
+    head: bytes
 
     def number(self, view: View, uid: int) -> int:
         """The number of a message that is in the view."""
@@ -28,8 +30,8 @@ class INumbering(Protocol):
     def numbers(self, view: View, uids: Sequence[int]) -> Sequence[int]:
         """Those of messages that are in the view, at least one, ascending."""
 
-    def head(self, view: View, uid: int) -> bytes:
-        """How a FETCH response of changes begins, with its space."""
+    def named(self, view: View, uids: Sequence[int]) -> tuple[Sequence[int], ...]:
+        """Columns for ``head``, for messages that are in the view, at least one, ascending."""
 
     def resolve(self, view: View, numbers: Sequence_) -> array[int]:
         """UIDs for a sequence-set of a command without UID; Bad where it is no such set."""
@@ -43,6 +45,7 @@ class SequenceNumbers:
 
     word = b"FETCH"
     sequence = True
+    head = b"* %d FETCH (UID %d "
 
     def number(self, view: View, uid: int) -> int:
         return bisect_left(view.uids, uid) + 1
@@ -55,8 +58,8 @@ class SequenceNumbers:
             return range(first, last + 1)          # so many of them between the two: they are all there is
         return [bisect_left(known, uid) + 1 for uid in uids]
 
-    def head(self, view: View, uid: int) -> bytes:
-        return b"* %d FETCH (UID %d " % (self.number(view, uid), uid)
+    def named(self, view: View, uids: Sequence[int]) -> tuple[Sequence[int], ...]:
+        return self.numbers(view, uids), uids
 
     def resolve(self, view: View, numbers: Sequence_) -> array[int]:
         count = len(view.uids)

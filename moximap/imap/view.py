@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Sequence
 from typing import Protocol
 
 import attrs
@@ -115,6 +115,10 @@ class View:
 
         ``changes``: all of the log after ``told``, oldest first, up to the image's modseq.
         """
+        changes = list(changes)
+        alike = self._alike(changes)
+        if alike is not None:
+            return b"".join(self._tell_alike(alike, answer))
         rows, gone = self._merge(changes)
         rows = self._wanted(rows, answer)
         pending = sorted(uid for uid in gone if self.has(uid))
@@ -161,6 +165,26 @@ class View:
         self._owes, self._shown = False, 0
         return self.highest if owes else None
 
+    def _alike(self, changes: list[Changes]) -> Changes | None:
+        """The one change that is to be told, if it is that of the flags of some messages at one moment."""
+        changes = [c for c in changes if c.modseq > self.told] if len(changes) > 1 else changes
+        if len(changes) != 1 or self.withheld or not self.flag_changes:
+            return None
+        only = changes[0]
+        if only.expunged or not only.uids or only.modseqs[0] <= self.changed or only.uids[-1] > self.last:
+            return None
+        return only if only.modseqs.count(only.modseqs[0]) == len(only.uids) else None
+
+    def _tell_alike(self, only: Changes, answer: StoreAnswer | None) -> list[bytes]:
+        """What `tell` gives, for thousands of messages: a format operation for each."""
+        self._adopt([], [])
+        self.changed = self.told = self.image.modseq
+        self.shown(only.modseqs[0])
+        if answer is not None and answer.silent:
+            return self._answered(list(zip(only.modseqs, only.uids, only.flags, strict=True)), answer)
+        told = self.fetches(only.uids, only.flags, only.modseqs)
+        return told if answer is None else told + self._unchanged(only.uids, answer)
+
     def _merge(self, changes: Iterable[Changes]) -> tuple[dict[int, tuple[int, int]], dict[int, int]]:
         """The last state of each message: uid -> (modseq, flags) not told yet, and uid -> modseq expunged."""
         rows: dict[int, tuple[int, int]] = {}
@@ -205,44 +229,67 @@ class View:
                  answer: StoreAnswer | None) -> list[bytes]:
         order = sorted((m, uid, f) for uid, (m, f) in rows.items()
                        if uid <= last or self.all_new and uid not in self.told_elsewhere)
-        if answer is None:
-            return [self.fetch(uid, f, m) for m, uid, f in order]
-        return self._answered(order, answer)
+        return self._told(order) if answer is None else self._answered(order, answer)
 
     def _answered(self, order: list[tuple[int, int, int]], answer: StoreAnswer) -> list[bytes]:
         """Changes, and all targets of our STORE: unchanged ones too; ours not, where it was silent."""
-        out = []
-        ours, foreign, modified = answer.stored.modseq, answer.stored.foreign, answer.stored.modified
-        shown = set()
-        for m, uid, f in order:
-            shown.add(uid)
-            if answer.silent and m == ours and uid in answer.targets and uid not in foreign:
-                out.append(self._modseq_only(uid, m))
-            else:
-                out.append(self.fetch(uid, f, m))
+        changed = self._silently(order, answer) if answer.silent else self._told(order)
+        return changed + self._unchanged([uid for _, uid, _ in order], answer)
+
+    def _silently(self, order: list[tuple[int, int, int]], answer: StoreAnswer) -> list[bytes]:
+        stored, foreign = answer.stored, answer.stored.foreign
+        ours = stored.modseq if stored.changes else None       # otherwise it is somebody else's
+        if not self.modseq:
+            return self._told([row for row in order if row[0] != ours or row[1] in foreign])
+        return [self._modseq_only(uid, m) if m == ours and uid not in foreign else self.fetch(uid, f, m)
+                for m, uid, f in order]
+
+    def _unchanged(self, shown: Collection[int], answer: StoreAnswer) -> list[bytes]:
+        """The targets that are told though nothing changed there."""
         everything = not answer.silent or answer.conditional
-        for uid in (answer.targets if everything else modified).within(self.image.uids):
-            if uid not in shown and self.has(uid):
-                index = bisect_left(self.image.uids, uid)
-                self.shown(self.image.modseqs[index])
-                if answer.silent and uid not in modified:
-                    out.append(self._modseq_only(uid, self.image.modseqs[index]))
-                else:
-                    out.append(self.fetch(uid, self.image.flags[index], self.image.modseqs[index]))
-        return out
+        targets = answer.targets if everything else answer.stored.modified
+        uids = targets.within(self.image.uids)
+        if uids and (shown or self.uids is not self.image.uids):
+            told = set(shown)
+            uids = array("I", [uid for uid in uids if uid not in told and self.has(uid)])
+        known = self.image.columns(uids)
+        if not uids or known is None:
+            return []
+        flags, modseqs = known
+        self.shown(max(modseqs))
+        if not answer.silent:
+            return self.fetches(uids, flags, modseqs)
+        modified = answer.stored.modified
+        return [self.fetch(uid, f, m) if uid in modified else self._modseq_only(uid, m)
+                for uid, f, m in zip(uids, flags, modseqs, strict=True)]
 
     def _modseq_only(self, uid: int, modseq: int) -> bytes:
         """What is left of a silent answer: with CONDSTORE the MODSEQ, otherwise nothing."""
         if not self.modseq:
             return b""
-        return b"%bMODSEQ (%d))\r\n" % (self.numbering.head(self, uid), modseq)
+        names = [column[0] for column in self.numbering.named(self, (uid,))]
+        return (self.numbering.head + b"MODSEQ (%d))\r\n") % (*names, modseq)
+
+    def _told(self, order: list[tuple[int, int, int]]) -> list[bytes]:
+        """FETCH responses for (modseq, UID, flags), sorted."""
+        if order and order[0][0] == order[-1][0]:
+            modseqs, uids, flags = zip(*order, strict=True)
+            return self.fetches(uids, flags, modseqs)
+        return [self.fetch(uid, f, m) for m, uid, f in order]
 
     def fetch(self, uid: int, flags: int, modseq: int) -> bytes:
         """One message's flags, as they are told unasked."""
-        head = self.numbering.head(self, uid)
+        return self.fetches((uid,), (flags,), (modseq,))[0]
+
+    def fetches(self, uids: Sequence[int], flags: Sequence[int], modseqs: Sequence[int]) -> list[bytes]:
+        """Flags of messages, at least one, by ascending UID."""
+        names = {code: self.flags(code) for code in set(flags)}
+        columns: list[Iterable[object]] = [*self.numbering.named(self, uids), map(names.__getitem__, flags)]
+        form = self.numbering.head + b"FLAGS (%b))\r\n"
         if self.modseq:
-            return b"%bFLAGS (%b) MODSEQ (%d))\r\n" % (head, self.flags(flags), modseq)
-        return b"%bFLAGS (%b))\r\n" % (head, self.flags(flags))
+            columns.append(modseqs)
+            form = self.numbering.head + b"FLAGS (%b) MODSEQ (%d))\r\n"
+        return list(map(form.__mod__, zip(*columns)))
 
     # for commands that read
 

@@ -30,7 +30,7 @@ from moximap.store.syncing import Bringer
 from moximap.store.transaction import Counters, Transaction
 from moximap.store.writer import Writer
 from moximap.searchtree import SearchTree
-from moximap.values import (Appended, Changes, Copied, Created, Listing, Mailbox, NumSet, Opened,
+from moximap.values import (Appended, Changes, Copied, Created, Known, Listing, Mailbox, NumSet, Opened,
                             Quota, Resource, Stored, Written)
 
 SCHEMA: Final = "account"
@@ -168,11 +168,12 @@ class Account:
             raise
 
     def store(self, mailbox: int, uids: NumSet, how: Literal["+", "-", "="], flags: Sequence[str], *,
-              cursor: int = 0, unchangedsince: int | None = None, now: bool = False) -> Stored:
+              cursor: int = 0, unchangedsince: int | None = None, known: Known | None = None,
+              now: bool = False) -> Stored:
         named = Flags.of(flags)
 
         def work(t: Transaction) -> Stored:
-            return storing.store(t, mailbox, uids, how, named, cursor, unchangedsince)
+            return storing.store(t, mailbox, uids, how, named, cursor, unchangedsince, known)
 
         return self._writer.run_now(work) if now else self._writer.run(work, durable=False)
 

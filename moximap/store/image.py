@@ -59,6 +59,18 @@ class Image:
         index = bisect_left(self.uids, uid)
         return index if index < len(self.uids) and self.uids[index] == uid else None
 
+    def columns(self, uids: array[int]) -> tuple[array[int], array[int]] | None:
+        """Flags and modseqs of messages, given by ascending UID; None where one is not here."""
+        first = bisect_left(self.uids, uids[0]) if uids else 0
+        end = first + len(uids)
+        if self.uids[first:end] == uids:
+            return self.flags[first:end], self.modseqs[first:end]
+        places = [i for i in map(self.place, uids) if i is not None]
+        if len(places) < len(uids):
+            return None
+        return (array("Q", map(self.flags.__getitem__, places)),
+                array("Q", map(self.modseqs.__getitem__, places)))
+
     def since(self, modseq: int) -> list[Changes] | None:
         """The changes after ``modseq``, oldest first; None where the image does not go back so far."""
         if modseq < self.floor:

@@ -17,7 +17,7 @@ from moximap.store.attempts import IAttempts
 from moximap.store.annotations import IAnnotations, ISharedAnnotations
 from moximap.store.keys import IKeys
 from moximap.searchtree import SearchTree
-from moximap.values import (Appended, Changes, Copied, Created, InternalDate, Listing, Mailbox, NumSet,
+from moximap.values import (Appended, Changes, Copied, Created, InternalDate, Known, Listing, Mailbox, NumSet,
                             Opened, Quota, Resource, Stored, Written)
 
 
@@ -178,11 +178,13 @@ class IAccount(Interface):
         """
 
     def store(mailbox: int, uids: NumSet, how: Literal["+", "-", "="], flags: Sequence[str], *,
-              cursor: int = 0, unchangedsince: int | None = None, now: bool = False) -> Stored:
+              cursor: int = 0, unchangedsince: int | None = None, known: Known | None = None,
+              now: bool = False) -> Stored:
         """Add, remove or set flags.  Where a message's flags are as wished already its modseq stays.
 
-        ``cursor``: modseq up to which the caller knew the mailbox, for ``foreign``.  ``now``: Busy where
-        somebody else is writing.
+        ``cursor``: modseq up to which the caller knew the mailbox, for ``foreign``.  ``known``: what
+        the caller has in memory of just these messages; it may be old.  ``now``: Busy where somebody else
+        is writing.
         """
 
     def copy(mailbox: int, uids: NumSet, target: str) -> Copied:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Iterable
+from itertools import compress
 from typing import Final, Literal
 
 from moximap.store.database import Bindings, every
 from moximap.store.flags import Flags
 from moximap.store.transaction import Tally, Transaction, pieces
-from moximap.values import DELETED, SEEN, Mailbox, NumSet, Stored
+from moximap.values import DELETED, SEEN, Known, Mailbox, NumSet, Stored
 
 #: Distinct flag codes that one UPDATE maps.
 _AT_ONCE: Final = 200
@@ -19,9 +20,13 @@ Row = tuple[int, int, int, int]              # uid, flag code, size, modseq
 
 
 def store(transaction: Transaction, mailbox: int, uids: NumSet, how: Literal["+", "-", "="],
-          flags: Flags, cursor: int, unchangedsince: int | None) -> Stored:
+          flags: Flags, cursor: int, unchangedsince: int | None, known: Known | None = None) -> Stored:
     box = transaction.need_id(mailbox)
     conditions = pieces(transaction.execute, mailbox, uids)
+    if known is not None and unchangedsince is None and box.modseq <= min(known.modseq, cursor):
+        stored = _store_known(transaction, box, conditions, known, how, flags)
+        if stored is not None:
+            return stored
     rows = _targets(transaction, mailbox, conditions)
     foreign = NumSet.of(row[0] for row in rows if row[3] > cursor) if box.modseq > cursor else NumSet()
     modified = NumSet()
@@ -36,6 +41,29 @@ def store(transaction: Transaction, mailbox: int, uids: NumSet, how: Literal["+"
         return Stored(transaction.counters.modseq, (), foreign, modified)
     _update(transaction, mailbox, conditions, becomes)
     return _written(transaction, box, rows, becomes, foreign, modified)
+
+
+def _store_known(transaction: Transaction, box: Mailbox, conditions: list[tuple[str, Bindings]],
+                 known: Known, how: Literal["+", "-", "="], flags: Flags) -> Stored | None:
+    """The same where nothing has changed in the mailbox since the caller looked: nothing is read.
+
+    None where sizes are needed: \\Deleted changes, and what is deleted is summed up.
+    """
+    counts = Counter(known.flags)
+    becomes = transaction.flags.changed(counts, how, flags)
+    if any((old ^ new) & DELETED for old, new in becomes.items()):
+        return None
+    if not becomes:
+        return Stored(transaction.counters.modseq, ())
+    _update(transaction, box.id, conditions, becomes)
+    uids, codes = known.uids, array("Q", map(becomes.get, known.flags, known.flags))
+    if len(becomes) < len(counts):
+        others = [old in becomes for old in known.flags]
+        uids, codes = array("I", compress(uids, others)), array("Q", compress(codes, others))
+    unseen = sum(counts[old] * (bool(old & SEEN) - bool(new & SEEN)) for old, new in becomes.items())
+    transaction.log(box.id, uids)
+    transaction.touch(box.id, Tally(unseen=unseen))
+    return Stored(transaction.modseq, (transaction.changed(box, uids, codes),))
 
 
 def _targets(transaction: Transaction, mailbox: int,

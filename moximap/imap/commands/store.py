@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from types import MappingProxyType
@@ -18,7 +19,7 @@ from moximap.imap.session import Session
 from moximap.imap.view import StoreAnswer
 from moximap.imap.waiting import Progress
 from moximap.store.errors import NoSuchMailbox
-from moximap.values import NumSet, Stored
+from moximap.values import Known, NumSet, Stored
 
 _HOW: dict[bytes, Literal["+", "-", "="]] = {b"+": "+", b"-": "-", b"": "="}
 
@@ -47,28 +48,36 @@ class Store:
 
     async def run(self, session: Session) -> Reply | None:
         """The view answers for all targets, unchanged ones too."""
-        targets = NumSet.ascending(self.messages.resolve(session))
+        uids = self.messages.resolve(session)
         options: dict[str, Any] = {}
         for modifier in self.modifiers:
             options |= modifier.options(session)
-        if not targets:
+        if not uids:
             return None
-        stored = await change_flags(session, targets, self.how, self.flags, self.silent, options)
+        stored = await change_flags(session, uids, self.how, self.flags, self.silent, options)
         replies = [modifier.reply(session, self, stored) for modifier in self.modifiers]
         return next((reply for reply in replies if reply is not None), None)
 
 
-async def change_flags(session: Session, targets: NumSet, how: Literal["+", "-", "="],
+async def change_flags(session: Session, uids: array[int], how: Literal["+", "-", "="],
                        flags: Iterable[str], silent: bool, options: Mapping[str, Any] = MappingProxyType({})
                        ) -> Stored:
     """Change flags of messages in the selected mailbox, and tell what came of it."""
-    view = session.selected
+    view, targets = session.selected, NumSet.ascending(uids)
     change = session.change_few if len(targets) <= FEW else session.change
     with session.waiting(Progress()):
         stored = await change(session.account.store, view.mailbox.id, targets, how, tuple(flags),
-                              cursor=view.changed, **options)
+                              cursor=view.changed, known=_known(session, uids), **options)
     await catch_up(session, False, answered=StoreAnswer(targets, silent, stored, bool(options)))
     return stored
+
+
+def _known(session: Session, uids: array[int]) -> Known | None:
+    """What memory has of the targets, so that the store need not read them."""
+    view, room = session.selected, session.room
+    assert room is not None
+    columns = view.image.columns(uids) if room.fresh(view.image) else None
+    return None if columns is None else Known(view.image.modseq, uids, columns[0])
 
 
 async def mark_seen(session: Session, uids: list[int]) -> None:
@@ -77,7 +86,7 @@ async def mark_seen(session: Session, uids: list[int]) -> None:
     A removed mailbox can still be read (CONTRACT 37).
     """
     with suppress(NoSuchMailbox):
-        await change_flags(session, NumSet.of(uids), "+", ("\\Seen",), silent=True)
+        await change_flags(session, array("I", sorted(uids)), "+", ("\\Seen",), silent=True)
 
 
 def parse_store(uid: bool) -> Callable[[Cursor], Store]:

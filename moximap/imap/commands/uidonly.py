@@ -20,6 +20,7 @@ class UidNumbers:
 
     word = b"UIDFETCH"
     sequence = False
+    head = b"* %d UIDFETCH ("
 
     def number(self, view: View, uid: int) -> int:
         return uid
@@ -27,8 +28,8 @@ class UidNumbers:
     def numbers(self, view: View, uids: Sequence[int]) -> Sequence[int]:
         return uids
 
-    def head(self, view: View, uid: int) -> bytes:
-        return b"* %d UIDFETCH (" % uid
+    def named(self, view: View, uids: Sequence[int]) -> tuple[Sequence[int], ...]:
+        return (uids,)
 
     def resolve(self, view: View, numbers: Sequence_) -> array[int]:
         raise self._required()
