@@ -114,6 +114,7 @@ class Greeting(SecureCase):
         self.connect(key=self.key)
         self.assertEqual(self.greeting(key=self.key), b"* BYE [LIMIT] too many connections of this account\r\n")
         self.clock.advance(2)
+        self.site.attempts.flush()
         self.assertEqual({each.attempt.result for each in self.directory.attempts.of("ada")}, {"ok", "error"})
 
 

@@ -150,6 +150,7 @@ class Held(DialogueCase):
         self.connect("1").send(b"a LOGIN ada wrong\r\nb LOGIN ada wrong\r\nc LOGIN ada wrong\r\nd LOGIN ada wrong\r\n")
         self.clients["1"].lose()
         self.clock.advance(60)
+        self.site.attempts.flush()
         self.assertEqual(len(self.directory.attempts.of()), 1)
         self.assertEqual(self.directory.attempts.of()[0].count, 4)
 

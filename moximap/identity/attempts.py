@@ -22,6 +22,8 @@ log = Logger("moximap.login")
 
 #: Attempts unlike each other that wait for the writer; of more there is only the line in the log.
 WAITING: Final = 1000
+#: Seconds for which attempts are gathered: each write costs a trip through a thread.
+GATHER: Final = 0.2
 #: Seconds between two looks for attempts that are too old.
 CLEAN: Final = 6 * 3600.0
 
@@ -41,7 +43,7 @@ class AttemptLog:
         self._start: IDelayedCall | None = None
 
     def note(self, attempt: Attempt) -> None:
-        """An attempt was made; all that is noted while another batch is written is the next batch."""
+        """An attempt was made; what is noted soon after it, and while another batch is written, is one batch."""
         now = self._now()
         earlier = self._waiting.get(attempt)
         if earlier is not None:
@@ -51,8 +53,7 @@ class AttemptLog:
         else:
             tell(attempt, None)
         if self._writing is None and self._start is None:
-            # What comes in the same turn of the reactor is one batch.
-            self._start = self._reactor.callLater(0, self._begin)
+            self._start = self._reactor.callLater(GATHER, self._begin)
 
     def flush(self) -> Deferred[None]:
         """Write all that was noted; fires when it is written."""
@@ -87,32 +88,34 @@ class AttemptLog:
 
     def _written(self, counts: list[int], batch: list[Attempts]) -> None:
         for noted, count in zip(batch, counts, strict=True):
-            tell(noted.attempt, count)
+            for earlier in range(noted.count):     # a line for each, as who counts lines expects
+                tell(noted.attempt, count - noted.count + 1 + earlier)
         self._ended()
 
     def _failed(self, failure: Failure, batch: list[Attempts]) -> None:
         """The record is lost, the log has it."""
         for noted in batch:
-            tell(noted.attempt, None)
+            for _ in range(noted.count):
+                tell(noted.attempt, None)
         log.error("login attempts cannot be written: {reason}", reason=failure.value)
         self._ended()
 
     def _ended(self) -> None:
         done, self._writing = self._writing, None
-        if self._waiting:
-            self._begin()
         if done is not None:
             done.callback(None)
+        if self._waiting and self._writing is None and self._start is None:
+            self._start = self._reactor.callLater(GATHER, self._begin)
 
 
 def tell(attempt: Attempt, count: int | None) -> None:
     """The line for people and for fail2ban: the address stands before all that a client can choose."""
-    log.info("login {outcome}: address={address} result={result} mechanism={mechanism} account={account}"
-             " login={login} key={key} count={count}",
-             outcome="ok" if attempt.result == "ok" else "failed", address=attempt.remote,
-             result=attempt.result, mechanism=attempt.mechanism, account=printable(attempt.account),
-             login=printable(attempt.login), key=attempt.key or "-",
-             count="?" if count is None else count)
+    fields = {"address": attempt.remote, "result": attempt.result, "mechanism": attempt.mechanism,
+              "account": printable(attempt.account), "login": printable(attempt.login), "key": attempt.key or "-",
+              "count": "?" if count is None else count}
+    line = f"login {'ok' if attempt.result == 'ok' else 'failed'}: "
+    line += " ".join([f"{name}={value}" for name, value in fields.items()])
+    log.info("{line}", line=line, **fields)        # one field to format is cheaper than seven
 
 
 def printable(text: str) -> str:
