@@ -17,7 +17,7 @@ from twisted.logger import FileLogObserver, LogEvent, eventAsText, globalLogBegi
 from twisted.python.failure import Failure
 
 from moximap.net.workers import unpack
-from moximap.tap import Server, spare_the_collector
+from moximap.tap import Server, tune_python
 
 
 class _Lifeline(Protocol):
@@ -59,7 +59,7 @@ def main() -> None:
     server.startService()
     StandardIO(_Lifeline(reactor))  # type: ignore[no-untyped-call]
     reactor.addSystemEventTrigger("before", "shutdown", server.stopService)
-    spare_the_collector(reactor)
+    tune_python(reactor)
     reactor.run()
 
 

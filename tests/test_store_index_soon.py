@@ -100,7 +100,7 @@ class IndexSoonTests(SynchronousTestCase):
         self.clock.advance(2)
         self.turn.written = self.clock.seconds()
         batches[1].callback(1)
-        self.clock.advance(9.9)
+        self.clock.advance(2 * BUSY_PAUSE[1] - 0.1)
         self.assertEqual(len(self.calls), 2)
         self.clock.advance(0.2)
         self.assertEqual(len(self.calls), 3)

@@ -43,7 +43,7 @@ class AttemptLog:
         self._start: IDelayedCall | None = None
 
     def note(self, attempt: Attempt) -> None:
-        """An attempt was made; what is noted soon after it, and while another batch is written, is one batch."""
+        """An attempt was made; what is noted soon after it, or while another batch is written, is a batch."""
         now = self._now()
         earlier = self._waiting.get(attempt)
         if earlier is not None:
@@ -111,8 +111,8 @@ class AttemptLog:
 def tell(attempt: Attempt, count: int | None) -> None:
     """The line for people and for fail2ban: the address stands before all that a client can choose."""
     fields = {"address": attempt.remote, "result": attempt.result, "mechanism": attempt.mechanism,
-              "account": printable(attempt.account), "login": printable(attempt.login), "key": attempt.key or "-",
-              "count": "?" if count is None else count}
+              "account": printable(attempt.account), "login": printable(attempt.login),
+              "key": attempt.key or "-", "count": "?" if count is None else count}
     line = f"login {'ok' if attempt.result == 'ok' else 'failed'}: "
     line += " ".join([f"{name}={value}" for name, value in fields.items()])
     log.info("{line}", line=line, **fields)        # one field to format is cheaper than seven

@@ -45,6 +45,7 @@ class Bell:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         self._own = directory / f"{self._presence.token}.sock"
+        self._lost = os.fspath(_mark(self._own))
         self._socket.bind(self._address(self._own.name))
         self._sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._sender.setblocking(False)
@@ -89,7 +90,7 @@ class Bell:
                 rung[name] = max(int(modseq), rung.get(name, 0))
             datagram = self._receive()
         try:
-            _mark(self._own).unlink()
+            os.unlink(self._lost)
         except FileNotFoundError:
             return list(rung.items())
         return None

@@ -18,7 +18,7 @@ PATIENCE: Final = 20.0
 #: Seconds between two batches, and with writes to any account going on: at the least so many, and
 #: at the least so many times what the batch took.
 PAUSE: Final = (0.05, 1)
-BUSY_PAUSE: Final = (0.5, 5)
+BUSY_PAUSE: Final = (0.5, 15)
 #: Seconds after which it is looked at again whether another process, which was at it, has done all.
 OTHERS_PAUSE: Final = 2.0
 #: Messages in a batch, which takes some 50 ms.
