@@ -201,3 +201,25 @@ class ExtendedSortTests(SortCase):
         self.client().send(b"q SORT RETURN (SAVE) (SIZE) UTF-8 ALL\r\n")
         self.assertTrue(self.client().received().startswith(b"q NO "))
         self.assertEqual(self.ask("$"), "")
+
+
+class MemoryTests(SortCase):
+    def test_only_the_last_mailbox_that_nobody_has_selected_keeps_its_keys(self) -> None:
+        self.put(message(Subject="b"), message(Subject="a"))
+        self.select()
+        self.assertEqual(self.sort("(SUBJECT)"), "2 1")
+        inbox = self.client().protocol.session.selected.image
+        self.send("c CREATE x", "c CREATE y", "s SELECT x")
+        self.assertEqual(list(inbox.sortkeys._known), ["subject"])
+        self.send("s SELECT y", "s SELECT x")
+        self.assertEqual(list(inbox.sortkeys._known), [])
+        self.select()
+        self.assertEqual(self.sort("(SUBJECT)"), "2 1")
+
+    def test_an_erased_message_is_sorted_for_who_was_not_told(self) -> None:
+        self.put(message(Subject="b"), message(Subject="a"), message(Subject="c"))
+        self.select()
+        self.elsewhere("expunge", [2])
+        account = self.account()
+        account.erase(account.changes(account.mailbox("INBOX").id, 0).modseq)
+        self.assertEqual(len(self.sort("(SUBJECT)").split()), 3)
