@@ -21,6 +21,7 @@ import struct
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -186,8 +187,8 @@ class Tors:
     def make(cls, root: Path) -> Tors:
         made = cls.make_without_keys(root)
         (root / "resolv.conf").write_text(f"nameserver {LOOPBACK}\n")
-        for tor in made.tors.values():
-            tor.make_keys()
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(Tor.make_keys, made.tors.values()))
         return made
 
     @property

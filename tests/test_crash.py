@@ -13,7 +13,7 @@ from tests.crashing_workers import WorkerCrashing
 from tests.dialogue import HELLO, DialogueCase
 from tests.notes import Append, Copy, Expunge, Message, Move, Notes, Store, key_of, octets
 
-ROUNDS, SEED = 8, 20260101
+ROUNDS, SEED = 5, 20260101
 ONE, TWO = Message("w0-1-10"), Message("w0-2-10", frozenset(["\\Seen"]))
 
 

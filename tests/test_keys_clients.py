@@ -106,8 +106,8 @@ class Programs(KeyServerCase):
         both = self.directory / "phone.pem"
         both.write_bytes(key.read_bytes() + certificate.read_bytes())
         host, ca = f"localhost:{self.server.ports['imaps']}", self.server.certificate
-        answer = run("sh", "-c", f"(sleep 1; printf 'a LOGOUT\\r\\n') | openssl s_client -quiet -verify_quiet"
-                     f" -CAfile {ca} -cert {certificate} -key {key} -connect {host}")
+        answer = run("openssl", "s_client", "-quiet", "-verify_quiet", "-CAfile", ca, "-cert", certificate, "-key", key,
+                     "-connect", host, given=b"a LOGOUT\r\n")
         self.assertEqual(answer[:9], b"* PREAUTH")
         listed = run("curl", "--silent", "--show-error", "--noproxy", "*", "--cacert", ca, "--cert", certificate, "--key",
                      key, f"imaps://{host}/")

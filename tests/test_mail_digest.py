@@ -104,19 +104,19 @@ class HostileTests(SynchronousTestCase):
 
     def test_line_ends_and_nuls(self) -> None:
         for octets in [b"\r", b"\n", b"\0", b"\r\n\r", b" \r\n", b"\xff"]:
-            check(self, octets * 1_000_000)
-            check(self, header(b"Subject", octets * 500_000))
+            check(self, octets * 500_000)
+            check(self, header(b"Subject", octets * 250_000))
 
     def test_huge_headers(self) -> None:
-        check(self, header(b"Subject", b"x" * 10_000_000))
-        check(self, header(b"To", b"x,\r\n " * 100_000))
+        check(self, header(b"Subject", b"x" * 5_000_000))
+        check(self, header(b"To", b"x,\r\n " * 50_000))
         check(self, b"X-Field: a@b\r\n" * 100_000 + b"\r\nbody")
         check(self, b"To: a@b\r\n" * 30_000 + b"\r\nbody")
-        check(self, b"a:\n" * 300_000 + b"\nbody")
-        check(self, b"no colon\n" * 300_000)
+        check(self, b"a:\n" * 150_000 + b"\nbody")
+        check(self, b"no colon\n" * 150_000)
 
     def test_address_lists(self) -> None:
-        n = 30_000
+        n = 15_000
         for content in [
             b"(",
             b'"\\',
@@ -136,7 +136,7 @@ class HostileTests(SynchronousTestCase):
         check(self, header(b"To", b"w " * n + b"@" + b" :" * n))
 
     def test_structured_fields(self) -> None:
-        n = 100_000
+        n = 50_000
         for content in [b";a=b", b';a="\\"', b";a*1=b", b"(", b" ", b"/", b'"\\', b";" + b"=" * 9]:
             check(self, header(b"Content-Type", b"text/plain" + content * n))
             check(self, header(b"Content-Disposition", b"inline" + content * n))
@@ -160,7 +160,7 @@ class HostileTests(SynchronousTestCase):
         names = [bytes([97 + n % 26]) * (n + 1) for n in range(90)]
         start = b"".join((MIXED + b"--%b\r\n") % (name, name) for name in names)
         for line in [b"--\r\n", b"--~\r\n", b"-- \r\n", b"--" + b"z" * 100 + b"\r\n"]:
-            check(self, start + line * 100_000)
+            check(self, start + line * 50_000)
 
     def test_a_large_attachment(self) -> None:
         body = b"aGVsbG8gd29ybGQhIGhlbGxvIHdvcmxkISBoZWxsbyB3b3JsZCEg\r\n" * 900_000

@@ -23,14 +23,14 @@ from tests.modelling import cut_down, explore
 
 #: Of those who speak in other ways; all of that is random, so it comes together over the runs of the suite.
 FEWER = 4
-STEPS = int(os.environ.get("MOXIMAP_MODEL_STEPS", "2400"))
+STEPS = int(os.environ.get("MOXIMAP_MODEL_STEPS", "1000"))
 
 histories = st.lists(st.tuples(st.sampled_from(VERBS), st.integers(0, 2), st.integers(0, 1 << 16)), max_size=60)
 
 
 def examples(kind: Callable[[], Run]) -> None:
     """Hypothesis finds short histories, and shortens what fails."""
-    @settings(max_examples=50, deadline=None, database=None, print_blob=True,
+    @settings(max_examples=30, deadline=None, database=None, print_blob=True,
               suppress_health_check=list(HealthCheck))
     @given(histories)
     def each(steps: list[Step]) -> None:
