@@ -149,6 +149,15 @@ class ThreadTests(SortCase):
         view = self.client().protocol.session.selected
         self.assertEqual(len(view.image.threads._links.uids), 0)
 
+    def test_of_far_too_many_references_the_last_ones_count(self) -> None:
+        self.patch(threadkeys, "_MANY", 6)
+        self.patch(threadkeys, "_USUAL", 1)
+        self.patch(threadkeys, "_LAST", 2)
+        self.put(letter("a"), letter("b", "a x y z"), letter("c", "a x y z"), letter("d", "z"))
+        self.select()
+        self.assertEqual(self.thread("REFERENCES", "UTF-8 1:2"), "(1 2)")
+        self.assertEqual(self.thread("REFERENCES"), "(1)((2)(3)(4))")
+
     def test_many_messages_take_several_lines(self) -> None:
         self.patch(threadkeys, "_TOGETHER", 2)
         self.put(letter("a"), letter("b", "a"), letter("c"))

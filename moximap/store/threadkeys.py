@@ -21,6 +21,11 @@ from moximap.values import NumSet
 
 #: Messages of one response: its line stays below what clients read at most, whatever their numbers are.
 _TOGETHER: Final = 75_000
+#: References of all messages together, and of one on average: more than both is nobody's conversation, and
+#: then each message's last ones must do.
+_MANY: Final = 1_000_000
+_USUAL: Final = 20
+_LAST: Final = 5
 _COLUMNS: Final[tuple[Column, ...]] = ("uid", "message_id", "references", "subject", "base_subject")
 
 
@@ -76,10 +81,17 @@ class Links:
                 links.add(rows[uid])
         return links
 
-    def _copy(self, other: Links, place: int) -> None:
+    def shortened(self) -> Links:
+        """With each message's last references only."""
+        links = Links()
+        for place in range(len(self.uids)):
+            links._copy(self, place, _LAST)
+        return links
+
+    def _copy(self, other: Links, place: int, most: int = 0) -> None:
         self.uids.append(other.uids[place])
         self.ids.append(other.ids[place])
-        self.references.extend(other.of(place))
+        self.references.extend(other.of(place)[-most:])
         self.ends.append(len(self.references))
         self.replies.append(other.replies[place])
 
@@ -139,5 +151,7 @@ class Threads:
             if not links.has(uids):
                 wanted = array("I", sorted({*uids, *set(links.uids).intersection(living)}))
                 links = links.extended(account, mailbox, wanted)
+                if len(links.references) > max(_MANY, _USUAL * len(wanted)):
+                    links = links.shortened()
                 self._links = links if links.size <= ROOM else Links()
             return links
