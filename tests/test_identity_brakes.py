@@ -20,15 +20,15 @@ ELSEWHERE = "198.51.100.1"
 
 class Networks(SynchronousTestCase):
     def test_an_address_is_taken_in_three_widths(self) -> None:
-        self.assertEqual(networks(HERE), [("192.0.2.1/32", 1), ("192.0.2.0/26", 3), ("192.0.0.0/21", 9)])
+        self.assertEqual(networks(HERE), (("192.0.2.1/32", 1), ("192.0.2.0/26", 3), ("192.0.0.0/21", 9)))
         self.assertEqual(networks("2001:db8:1:2:3::4"),
-                         [("2001:db8:1:2::/64", 1), ("2001:db8:1::/48", 3), ("2001:db8::/32", 9)])
+                         (("2001:db8:1:2::/64", 1), ("2001:db8:1::/48", 3), ("2001:db8::/32", 9)))
         self.assertEqual(networks("::ffff:192.0.2.1"), networks(HERE))
         self.assertEqual(networks("fe80::1%eth0")[0], ("fe80::/64", 1))
 
     def test_this_host_and_what_is_no_address_are_left_alone(self) -> None:
         for address in ("127.0.0.1", "::1", "::ffff:127.0.0.1", "-", "/run/imap.sock", ""):
-            self.assertEqual(networks(address), [], address)
+            self.assertEqual(networks(address), (), address)
         self.assertEqual(networks("127.0.0.1", loopback=True)[0], ("127.0.0.1/32", 1))
 
     @given(st.text())

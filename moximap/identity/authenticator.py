@@ -83,6 +83,15 @@ class Authenticator:
 
     # passwords
 
+    def remembered(self, login: str, password: str) -> AccountRecord | None:
+        """The same, without a hash, where this very password was right before; None: ask `password`.
+
+        LoginDisabled.
+        """
+        record, stand_in = self._evenly(login)
+        known = stand_in is not None and self._verified.has(stand_in, password)
+        return enabled(record) if known and record is not None else None
+
     def password(self, login: str, password: str) -> AccountRecord:
         """The account of that login name; AuthenticationFailed, LoginDisabled.
 

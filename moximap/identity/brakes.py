@@ -10,6 +10,7 @@ The law of this file: nothing here waits, or asks anybody.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final
 
@@ -119,20 +120,22 @@ class Brakes:
                 del self._networks[name]
 
 
-def networks(address: str, loopback: bool = False) -> list[tuple[str, int]]:
+@lru_cache(maxsize=1024)
+def networks(address: str, loopback: bool = False) -> tuple[tuple[str, int], ...]:
     """The names of an address's networks, each with its factor; none for what is no IP address.
 
     A circuit to the onion service, as in `onion/4711`, is a network of its own; where tor does not tell
     circuits, all have one name, and nobody is slowed for what others do.
     """
     if address.startswith("onion/"):
-        return [(address, 1)]
+        return ((address, 1),)
     try:
         ip: IPv4Address | IPv6Address = ip_address(address.partition("%")[0])
     except ValueError:
-        return []
+        return ()
     if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
         ip = ip.ipv4_mapped
     if ip.is_loopback and not loopback:
-        return []
-    return [(str(ip_network((ip, width), strict=False)), factor) for width, factor in _WIDTHS[ip.version]]
+        return ()
+    return tuple([(str(ip_network((ip, width), strict=False)), factor)
+                  for width, factor in _WIDTHS[ip.version]])

@@ -70,10 +70,14 @@ class Done:
 
 @attrs.frozen
 class Check:
-    """Call ``run`` where it may block; it returns the next step.  ``login``: who tries, for logs."""
+    """Call ``run`` where it may block; it returns the next step.  ``login``: who tries, for logs.
+
+    ``recall`` is quick: it may give that step at once, or None.
+    """
 
     login: str
     run: Callable[[Authenticator], Union[Challenge, Done, Refused]] = attrs.field(repr=False)
+    recall: Callable[[Authenticator], Done | None] = attrs.field(default=lambda who: None, repr=False)
 
 
 @attrs.frozen
@@ -147,13 +151,17 @@ class Plain:
         authzid, authcid, password = fields
         if not authcid or not password:
             raise ProtocolError("PLAIN wants an authcid and a password that are not empty")
-        return Check(authcid, lambda who: _plain(who, authzid, authcid, password))
+        return Check(authcid, lambda who: _plain(who, authzid, authcid, who.password(authcid, password)),
+                     lambda who: _recalled(who, authzid, authcid, who.remembered(authcid, password)))
 
 
-def _plain(who: Authenticator, authzid: str, authcid: str, password: str) -> Done:
-    record = who.password(authcid, password)
+def _plain(who: Authenticator, authzid: str, authcid: str, record: AccountRecord) -> Done:
     who.same_account(record, authzid)
     return Done(authcid, record)
+
+
+def _recalled(who: Authenticator, authzid: str, authcid: str, record: AccountRecord | None) -> Done | None:
+    return None if record is None else _plain(who, authzid, authcid, record)
 
 
 @implementer(IMechanism)

@@ -148,6 +148,7 @@ class Dialect:
     tables: Mapping[str, dict[bytes, Any]] = attrs.field(init=False)
     commands: Mapping[bytes, Spec] = attrs.field(init=False)
     long_waits: tuple[Tell, ...] = attrs.field(init=False)
+    _told: tuple[tuple[bytes, Capability], ...] = attrs.field(init=False)
 
     @tables.default
     def _tables(self) -> dict[str, dict[bytes, Any]]:
@@ -156,6 +157,12 @@ class Dialect:
     @long_waits.default
     def _long_waits(self) -> tuple[Tell, ...]:
         return tuple(each.long_wait for each in self.extensions if each.long_wait is not None)
+
+    @_told.default
+    def _sorted(self) -> tuple[tuple[bytes, Capability], ...]:
+        rows = [row for each in self.extensions for row in each.capabilities]
+        rows.sort(key=lambda row: (not row.name.startswith(b"IMAP4"), row.name))
+        return tuple((row.name.upper(), row) for row in rows)
 
     @commands.default
     def _commands(self) -> Mapping[bytes, Spec]:
@@ -172,10 +179,9 @@ class Dialect:
 
     def capabilities(self, session: Session) -> bytes:
         """The capabilities of a session as it is now, IMAP4rev1 first."""
-        names = [c.text(session) for e in self.extensions for c in e.capabilities if c.when(session)
-                 and c.name.upper() not in session.hidden]
-        names.sort(key=lambda name: (not name.startswith(b"IMAP4"), name))
-        return b" ".join(names)
+        hidden = session.hidden
+        return b" ".join([row.text(session) for name, row in self._told
+                          if row.when(session) and name not in hidden])
 
 
 def known_capabilities() -> set[str]:

@@ -166,6 +166,9 @@ async def _refused(session: Session, refused: Refused) -> AuthenticationFailed:
 async def _judged(session: Session, trial: Trial, step: Check | Inspect) -> Step:
     trial.login = step.login or trial.login
     if isinstance(step, Check):
+        recalled = await session.quick(step.recall, session.site.authenticator)
+        if recalled is not None:
+            return recalled
         return await session.call(step.run, session.site.authenticator)
     assert session.site.tokens is not None
     return step.then(await session.site.tokens.inspect(step.token))
