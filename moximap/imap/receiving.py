@@ -76,9 +76,9 @@ class Nowhere:
 
 
 class OnDisk:
-    """A literal that is too large for memory: written in blocks, in a thread, one at a time.
+    """A literal that is too large for memory: written in blocks, one at a time, to the page cache.
 
-    The client waits while a block is written.
+    The client waits while a block is written; where that takes long it is done in a thread.
     """
 
     def __init__(self, announced: Announced, session: Session) -> None:
@@ -101,7 +101,7 @@ class OnDisk:
         if self.refused is not None:
             return None
         self._writing = True
-        return self._session.call(self._write, block).addCallbacks(self._written, self._failed)
+        return self._session.quick(self._write, block).addCallbacks(self._written, self._failed)
 
     def finish(self) -> Literal | None:
         if self.refused is not None or self._spool is None:
