@@ -259,8 +259,8 @@ class ProxyLines(SynchronousTestCase):
 
 class Limits(SynchronousTestCase):
     def test_circuits_are_networks_of_their_own_and_onion_alone_is_none(self) -> None:
-        self.assertEqual(networks("onion/41"), [("onion/41", 1)])
-        self.assertEqual(networks("onion"), [])
+        self.assertEqual(networks("onion/41"), (("onion/41", 1),))
+        self.assertEqual(networks("onion"), ())
 
 
     def test_passwords_without_tls_only_where_the_operator_says_so_for_onions_or_for_others(self) -> None:
