@@ -125,6 +125,20 @@ class IndexSoonTests(SynchronousTestCase):
         first.callback(0)
         self.assertEqual(len(self.calls), 2)
 
+    def test_all_accounts_rest_while_one_of_them_is_written_to(self) -> None:
+        first: Deferred[int] = Deferred()
+        self.counts = [first, 64]
+        self.soon.soon()
+        self.another().soon()
+        self.clock.advance(QUIET)
+        self.clock.advance(2)
+        self.turn.written = self.clock.seconds()
+        first.callback(64)
+        self.clock.advance(2 * BUSY_PAUSE[1] - 0.1)
+        self.assertEqual(len(self.calls), 1)
+        self.clock.advance(0.2)
+        self.assertGreater(len(self.calls), 1)
+
     def test_a_failure_is_told_and_the_next_write_tries_again(self) -> None:
         broken: Deferred[int] = Deferred()
         self.counts = [broken]

@@ -23,14 +23,18 @@ BUSY_PAUSE: Final = (0.5, 15)
 OTHERS_PAUSE: Final = 2.0
 #: Messages in a batch, which takes some 50 ms.
 BATCH: Final = 64
+#: Seconds that are waited at the least, so that rounding is no reason to wait for nothing again and again.
+LEAST: Final = 0.001
 
 
 class Turn:
-    """What the accounts of a process share: one batch at a time, and when one was last written to."""
+    """What the accounts of a process share: one batch at a time, when one was last written to, and until
+    when all rest for the sake of those that are."""
 
     def __init__(self) -> None:
         self.lock = DeferredLock()
         self.written = -QUIET
+        self.rest = 0.0
 
 
 class IndexSoon:
@@ -77,7 +81,11 @@ class IndexSoon:
     def _batch(self) -> Deferred[None] | None:
         if self._stopped:
             return None
-        return self._step(BATCH).addCallback(self._done, self._reactor.seconds())
+        now = self._reactor.seconds()
+        if now < self._turn.rest:
+            self._wait(max(self._turn.rest - now, LEAST))
+            return None
+        return self._step(BATCH).addCallback(self._done, now)
 
     def _done(self, count: int | None, started: float) -> None:
         now = self._reactor.seconds()
@@ -85,8 +93,12 @@ class IndexSoon:
             self._wait(OTHERS_PAUSE)
             return
         if count:
-            least, times = BUSY_PAUSE if now - self._turn.written < QUIET else PAUSE
-            self._wait(max(least, times * (now - started)))
+            busy = now - self._turn.written < QUIET
+            least, times = BUSY_PAUSE if busy else PAUSE
+            pause = max(least, times * (now - started))
+            if busy:
+                self._turn.rest = now + pause
+            self._wait(pause)
             return
         self._since = None
         if self._last >= started:            # written while nothing was found: perhaps just after
