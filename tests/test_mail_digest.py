@@ -14,7 +14,7 @@ from moximap.mail.text import body_texts, decode_transfer
 
 CORPUS = sorted((pathlib.Path(__file__).parent / "corpus").glob("*.eml"))
 
-quick = settings(max_examples=150, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=100, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 
 LITERAL = re.compile(rb"\{(\d+)\}\r\n")
 TOKEN = re.compile(rb'[() ]+|"(?:[^"\\\r\n\0\x80-\xff]|\\["\\])*"|NIL|\d+')
