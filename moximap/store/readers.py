@@ -12,7 +12,7 @@ from typing import Final
 import apsw
 import attrs
 
-from moximap.store.database import every, one, translate, translated
+from moximap.store.database import every, one, translated
 from moximap.store.errors import MailboxRemoved, NoSuchMailbox, Unavailable
 from moximap.store.flags import FlagTable
 from moximap.store.transaction import MAILBOX_COLUMNS, load_mailbox
@@ -109,30 +109,22 @@ class Readers:
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
         """A snapshot; the FlagTable knows every flag code that is in it."""
-        with translated():
-            connection = self._take()
-            try:
-                connection.execute("BEGIN")
-                modseq, sets = one(connection.execute, "SELECT modseq, keywordsets FROM account")
-                self._flags.catch_up(connection, sets)
-                yield Snapshot(connection, modseq)
-            finally:
-                self._give_back(connection)
+        with self.statement() as connection:
+            connection.execute("BEGIN")
+            modseq, sets = one(connection.execute, "SELECT modseq, keywordsets FROM account")
+            self._flags.catch_up(connection, sets)
+            yield Snapshot(connection, modseq)
 
     @contextmanager
     def statement(self) -> Iterator[apsw.Connection]:
         """A connection for one statement, which is a snapshot by itself; what flag codes are in it, the
         FlagTable must be asked to `know`."""
-        connection = self._take()
-        try:
-            yield connection
-        except (apsw.Error, OSError) as error:
-            failure = translate(error)
-            if failure is None:
-                raise
-            raise failure from error
-        finally:
-            self._give_back(connection)
+        with translated():
+            connection = self._take()
+            try:
+                yield connection
+            finally:
+                self._give_back(connection)
 
     def close(self) -> None:
         with self._lock:
