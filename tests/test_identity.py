@@ -25,6 +25,9 @@ class Accounts:
         for key in (name, *addresses):
             self.records[key] = record
 
+    def moment(self) -> object:
+        return dict(self.records)
+
     def account(self, name: str) -> AccountRecord:
         self.found.append(name.casefold() in self.records)
         try:
@@ -110,6 +113,29 @@ class Remembering(LoginCase):
         record = self.accounts.records["jos\u00e9"]
         self.accounts.records["jos\u00e9"] = attrs.evolve(record, disabled="no")
         self.assertRaises(LoginDisabled, self.authenticator.password, "jos\u00e9", "sesame")
+
+    def test_who_is_remembered_is_looked_up_again_only_after_a_change(self) -> None:
+        self.assertIsNone(self.authenticator.remembered("jos\u00e9", "sesame"))
+        self.authenticator.password("jos\u00e9", "sesame")
+        del self.accounts.found[:]
+        self.assertIsNotNone(self.authenticator.remembered("jos\u00e9", "sesame"))
+        self.assertIsNone(self.authenticator.remembered("jos\u00e9", "wrong"))
+        self.assertIsNone(self.authenticator.remembered("nobody", "sesame"))
+        self.assertEqual(self.accounts.found, [])
+        self.accounts.put("other", "sesame")
+        for _ in range(2):
+            self.assertIsNotNone(self.authenticator.remembered("jos\u00e9", "sesame"))
+        self.assertEqual(self.accounts.found, [True])
+
+    def test_who_is_remembered_is_as_the_directory_has_him_now(self) -> None:
+        self.authenticator.password("jos\u00e9", "sesame")
+        record = self.accounts.records["jos\u00e9"]
+        self.accounts.records["jos\u00e9"] = attrs.evolve(record, disabled="no")
+        self.assertRaises(LoginDisabled, self.authenticator.remembered, "jos\u00e9", "sesame")
+        self.accounts.put("jos\u00e9", "new")
+        self.assertIsNone(self.authenticator.remembered("jos\u00e9", "sesame"))
+        del self.accounts.records["jos\u00e9"]
+        self.assertIsNone(self.authenticator.remembered("jos\u00e9", "sesame"))
 
     def test_the_oldest_of_too_many_is_forgotten(self) -> None:
         for name in ("a", "b", "c"):

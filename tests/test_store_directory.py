@@ -52,6 +52,15 @@ class DirectoryTests(SynchronousTestCase):
             self.assertEqual(self.directory.account("ann").disabled, reason)
         self.assertRaises(errors.NoSuchAccount, self.directory.set_disabled, "bob", None)
 
+    def test_every_change_by_anybody_is_another_moment(self) -> None:
+        moments = [self.directory.moment(), self.directory.moment()]
+        self.assertEqual(*moments)
+        self.directory.add("ann")
+        moments.append(self.directory.moment())
+        self.open().set_disabled("ann", "moved away")
+        moments.append(self.directory.moment())
+        self.assertEqual(len(set(moments)), 3)
+
     def test_names_are_nfc_and_compared_without_case(self) -> None:
         self.directory.add("Rene\u0301@Example.org")
         self.assertEqual(self.names(), ["Ren\u00e9@Example.org"])

@@ -5,7 +5,7 @@ The law of this file: it is called in the reactor thread, never waits, and never
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from time import time
 from typing import Any, Final
 
@@ -28,6 +28,15 @@ GATHER: Final = 0.2
 CLEAN: Final = 6 * 3600.0
 
 
+@attrs.define
+class _Noted:
+    """How often an attempt was made, and when (Unix seconds)."""
+
+    count: int
+    first: float
+    last: float
+
+
 class AttemptLog:
     """``call`` runs a blocking function elsewhere.  ``now``: Unix seconds."""
 
@@ -37,7 +46,7 @@ class AttemptLog:
         self._call = call
         self._reactor = reactor
         self._now = now
-        self._waiting: dict[Attempt, Attempts] = {}
+        self._waiting: dict[Attempt, _Noted] = {}
         self._writing: Deferred[None] | None = None
         self._cleaned: float | None = None
         self._start: IDelayedCall | None = None
@@ -47,11 +56,12 @@ class AttemptLog:
         now = self._now()
         earlier = self._waiting.get(attempt)
         if earlier is not None:
-            self._waiting[attempt] = attrs.evolve(earlier, count=earlier.count + 1, last=now)
+            earlier.count += 1
+            earlier.last = now
         elif len(self._waiting) < WAITING:
-            self._waiting[attempt] = Attempts(attempt, 1, now, now)
+            self._waiting[attempt] = _Noted(1, now, now)
         else:
-            tell(attempt, None)
+            tell(attempt, "?")
         if self._writing is None and self._start is None:
             self._start = self._reactor.callLater(GATHER, self._begin)
 
@@ -72,7 +82,9 @@ class AttemptLog:
             start.cancel()
         if not self._waiting:
             return
-        batch, self._waiting = list(self._waiting.values()), {}
+        batch = [Attempts(attempt, noted.count, noted.first, noted.last)
+                 for attempt, noted in self._waiting.items()]
+        self._waiting = {}
         self._writing = Deferred()
         self._call(self._write, batch).addCallbacks(
             self._written, self._failed, callbackArgs=(batch,), errbackArgs=(batch,))
@@ -88,15 +100,13 @@ class AttemptLog:
 
     def _written(self, counts: list[int], batch: list[Attempts]) -> None:
         for noted, count in zip(batch, counts, strict=True):
-            for earlier in range(noted.count):     # a line for each, as who counts lines expects
-                tell(noted.attempt, count - noted.count + 1 + earlier)
+            tell(noted.attempt, range(count - noted.count + 1, count + 1))
         self._ended()
 
     def _failed(self, failure: Failure, batch: list[Attempts]) -> None:
         """The record is lost, the log has it."""
         for noted in batch:
-            for _ in range(noted.count):
-                tell(noted.attempt, None)
+            tell(noted.attempt, "?" * noted.count)
         log.error("login attempts cannot be written: {reason}", reason=failure.value)
         self._ended()
 
@@ -108,14 +118,16 @@ class AttemptLog:
             self._start = self._reactor.callLater(GATHER, self._begin)
 
 
-def tell(attempt: Attempt, count: int | None) -> None:
-    """The line for people and for fail2ban: the address stands before all that a client can choose."""
+def tell(attempt: Attempt, counts: Iterable[object]) -> None:
+    """The lines for people and for fail2ban, one for each time: the address stands before all that a client
+    can choose.  ``counts``: how many there were of the same by then, "?" where nobody knows."""
     fields = {"address": attempt.remote, "result": attempt.result, "mechanism": attempt.mechanism,
               "account": printable(attempt.account), "login": printable(attempt.login),
-              "key": attempt.key or "-", "count": "?" if count is None else count}
+              "key": attempt.key or "-"}
     line = f"login {'ok' if attempt.result == 'ok' else 'failed'}: "
     line += " ".join([f"{name}={value}" for name, value in fields.items()])
-    log.info("{line}", line=line, **fields)        # one field to format is cheaper than seven
+    for count in counts:                           # one field to format is cheaper than seven
+        log.info("{line}", line=f"{line} count={count}", count=count, **fields)
 
 
 def printable(text: str) -> str:

@@ -16,18 +16,22 @@ import attrs
 from moximap.identity.errors import AuthenticationFailed, LoginDisabled
 from moximap.identity.passwords import CRAM_MD5, ITERATIONS, SALT_SIZE, SIZES, dummy_verifier, verify
 from moximap.store.errors import NoSuchAccount
-from moximap.store.interfaces import AccountRecord, IDirectory, Verifier
+from moximap.store.interfaces import AccountRecord, IDirectory, Moment, Verifier
 from moximap.store.keys import KeyRecord, NoSuchKey
 
-#: Logins that are remembered; each takes about 300 octets.
+#: Logins that are remembered; each takes about 1 KB.
 CACHE_SIZE: Final = 4096
 #: A name that no account can have.
 NOBODY: Final = "//"
 
 
+#: A login name as it was given, and an HMAC of the password that came with it.
+_Credentials = tuple[str, bytes]
+
+
 @attrs.define
 class _Verified:
-    """Logins that were right, each with the verifiers that it was checked against.
+    """Logins that were right, each with the account as it was at a moment of the directory's.
 
     Keeps no password and nothing that stays valid: an HMAC under a key that this process forgets.
     An entry counts only while the account has the very same verifiers, so that a changed password
@@ -36,31 +40,34 @@ class _Verified:
 
     size: int
     _key: bytes = attrs.field(factory=lambda: secrets.token_bytes(32), repr=False)
-    _entries: OrderedDict[tuple[str, bytes], tuple[Verifier, ...]] = attrs.field(
+    _entries: OrderedDict[_Credentials, tuple[AccountRecord, Moment]] = attrs.field(
         factory=OrderedDict, repr=False)
     _lock: Lock = attrs.field(factory=Lock, repr=False)
 
-    def _name(self, account: str, password: str) -> tuple[str, bytes]:
+    def credentials(self, login: str, password: str) -> _Credentials:
         octets = password.encode("utf-8", "surrogatepass")
-        return account, hmac.digest(self._key, octets, "sha256")
+        return login, hmac.digest(self._key, octets, "sha256")
 
-    def has(self, record: AccountRecord, password: str) -> bool:
-        name = self._name(record.name, password)
+    def get(self, credentials: _Credentials) -> tuple[AccountRecord, Moment] | None:
         with self._lock:
-            known = self._entries.get(name)
-            if known is None:
+            known = self._entries.get(credentials)
+            if known is not None:
+                self._entries.move_to_end(credentials)
+            return known
+
+    def renew(self, credentials: _Credentials, record: AccountRecord | None, moment: Moment) -> bool:
+        """Whether they are still right for an account that was read again; if not they are forgotten."""
+        with self._lock:
+            known = self._entries.pop(credentials, None)
+            if known is None or record is None or known[0].verifiers != record.verifiers:
                 return False
-            if known != record.verifiers:
-                del self._entries[name]
-                return False
-            self._entries.move_to_end(name)
+            self._entries[credentials] = record, moment
             return True
 
-    def add(self, record: AccountRecord, password: str) -> None:
-        name = self._name(record.name, password)
+    def add(self, credentials: _Credentials, record: AccountRecord, moment: Moment) -> None:
         with self._lock:
-            self._entries[name] = record.verifiers
-            self._entries.move_to_end(name)
+            self._entries[credentials] = record, moment
+            self._entries.move_to_end(credentials)
             while len(self._entries) > self.size:
                 self._entries.popitem(last=False)
 
@@ -86,11 +93,20 @@ class Authenticator:
     def remembered(self, login: str, password: str) -> AccountRecord | None:
         """The same, without a hash, where this very password was right before; None: ask `password`.
 
-        LoginDisabled.
+        LoginDisabled.  The account is read again only where the directory has changed since; who can see
+        by the time whether it was, knows the password.
         """
-        record, stand_in = self._evenly(login)
-        known = stand_in is not None and self._verified.has(stand_in, password)
-        return enabled(record) if known and record is not None else None
+        credentials = self._verified.credentials(login, password)
+        known = self._verified.get(credentials)
+        if known is None:
+            return None
+        record: AccountRecord | None = known[0]
+        moment = self.directory.moment()
+        if moment != known[1]:
+            record = self._lookup(login)
+            if not self._verified.renew(credentials, record, moment):
+                return None
+        return None if record is None else enabled(record)
 
     def password(self, login: str, password: str) -> AccountRecord:
         """The account of that login name; AuthenticationFailed, LoginDisabled.
@@ -98,13 +114,15 @@ class Authenticator:
         An unknown name costs what a wrong password costs.  That logins are disabled is told only to
         those who know the password.
         """
-        record, stand_in = self._evenly(login)
-        remembered = stand_in is not None and self._verified.has(stand_in, password)
+        moment = self.directory.moment()
+        record = self._evenly(login)
+        credentials = self._verified.credentials(login, password)
+        remembered = self._verified.renew(credentials, record, moment)
         if record is None or not remembered:
             if not verify(password, _strongest(record.verifiers if record else ()) or self._dummy):
                 raise failure(record)
             assert record is not None            # no password fits the dummy
-            self._verified.add(record, password)
+            self._verified.add(credentials, record, moment)
         return enabled(record)
 
     def verifier(self, login: str, mechanism: str) -> tuple[AccountRecord | None, Verifier]:
@@ -112,7 +130,7 @@ class Authenticator:
 
         Who is unknown, or has no password, looks like anybody.
         """
-        record, _ = self._evenly(login)
+        record = self._evenly(login)
         fake = self._fake(login, mechanism)
         for verifier in record.verifiers if record else ():
             if verifier.mechanism == mechanism:
@@ -201,18 +219,19 @@ class Authenticator:
         if other is None or other.name != record.name:
             raise AuthenticationFailed("the authorization identity is another account", account=record.name)
 
-    def _evenly(self, login: str) -> tuple[AccountRecord | None, AccountRecord | None]:
-        """The account of a name, and a stand-in if there is none.
+    def _evenly(self, login: str) -> AccountRecord | None:
+        """The account of a name, if there is one.
 
         One look-up finds somebody and one does not, whoever is asked for: what a store needs for a name
         that it knows, and for one that it does not, can be told apart from outside in some hundred tries.
         """
         record = self._lookup(login)
         if record is None:
-            return None, self._lookup(self._known)
+            self._lookup(self._known)
+            return None
         self._known = record.name
         self._lookup(NOBODY)
-        return record, record
+        return record
 
     def _lookup(self, login: str) -> AccountRecord | None:
         try:

@@ -52,5 +52,6 @@ class Pending:
             timer.cancel()
         attempt, self._attempt = self._attempt, None
         if attempt is not None:
-            agent = user_agent(self._session.client_id)
-            self._session.site.attempts.note(attrs.evolve(attempt, agent=agent))
+            if self._session.client_id:
+                attempt = attrs.evolve(attempt, agent=user_agent(self._session.client_id))
+            self._session.site.attempts.note(attempt)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 NOT_AUTHENTICATED = 1
 AUTHENTICATED = 2
 SELECTED = 4
+#: Lists of capabilities that are remembered: one for each state that a session may be in.
+MOST_LINES = 256
 LOGGED_IN = AUTHENTICATED | SELECTED
 ANY_STATE = NOT_AUTHENTICATED | LOGGED_IN
 
@@ -68,12 +70,17 @@ class Spec:
     capability: bytes = b""
 
 
+def always(session: Session) -> bool:
+    """For Capability.when: in every state."""
+    return True
+
+
 @attrs.frozen
 class Capability:
     """A capability, when it is announced, and the number behind its "=" if it has one."""
 
     name: bytes
-    when: Callable[[Session], bool] = lambda session: True
+    when: Callable[[Session], bool] = always
     value: Callable[[Session], int] | None = None
 
     def text(self, session: Session) -> bytes:
@@ -149,6 +156,8 @@ class Dialect:
     commands: Mapping[bytes, Spec] = attrs.field(init=False)
     long_waits: tuple[Tell, ...] = attrs.field(init=False)
     _told: tuple[tuple[bytes, Capability], ...] = attrs.field(init=False)
+    _asked: tuple[Callable[[Session], int], ...] = attrs.field(init=False)
+    _lines: dict[object, bytes] = attrs.field(init=False, factory=dict)
 
     @tables.default
     def _tables(self) -> dict[str, dict[bytes, Any]]:
@@ -163,6 +172,11 @@ class Dialect:
         rows = [row for each in self.extensions for row in each.capabilities]
         rows.sort(key=lambda row: (not row.name.startswith(b"IMAP4"), row.name))
         return tuple((row.name.upper(), row) for row in rows)
+
+    @_asked.default
+    def _what_is_asked(self) -> tuple[Callable[[Session], int], ...]:
+        asked = [question for _, row in self._told for question in (row.when, row.value)]
+        return tuple(question for question in dict.fromkeys(asked) if question not in (None, always))
 
     @commands.default
     def _commands(self) -> Mapping[bytes, Spec]:
@@ -180,8 +194,14 @@ class Dialect:
     def capabilities(self, session: Session) -> bytes:
         """The capabilities of a session as it is now, IMAP4rev1 first."""
         hidden = session.hidden
-        return b" ".join([row.text(session) for name, row in self._told
-                          if row.when(session) and name not in hidden])
+        state = hidden, *[question(session) for question in self._asked]
+        known = self._lines.get(state)
+        if known is None:
+            if len(self._lines) >= MOST_LINES:
+                self._lines.clear()
+            known = self._lines[state] = b" ".join([row.text(session) for name, row in self._told
+                                                    if row.when(session) and name not in hidden])
+        return known
 
 
 def known_capabilities() -> set[str]:

@@ -26,7 +26,7 @@ from moximap.store.attempts_table import AttemptsTable
 from moximap.store.checkpointing import Checkpointer
 from moximap.store.database import every, one
 from moximap.store.errors import AccountExists, Cannot, Unavailable
-from moximap.store.interfaces import AccountRecord, IDirectory, Verifier
+from moximap.store.interfaces import AccountRecord, IDirectory, Moment, Verifier
 from moximap.store.keys_table import Keys
 from moximap.store.restoring_logins import Login
 
@@ -44,6 +44,7 @@ class Directory:
     def __init__(self, path: Path) -> None:
         self._accounts = path / "accounts"
         self._lock = Lock()
+        self._written = 0                         # data_version is about what others write
         self._checkpointer = Checkpointer()
         with database.translated():
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -64,6 +65,10 @@ class Directory:
             self._connection.close()
         self.attempts.close()
         self._checkpointer.close()
+
+    def moment(self) -> Moment:
+        with self._read() as connection:
+            return one(connection.execute, "PRAGMA data_version")[0], self._written
 
     def accounts(self) -> tuple[AccountRecord, ...]:
         with self._read() as connection:
@@ -201,6 +206,7 @@ class Directory:
     @contextmanager
     def _write(self) -> Iterator[apsw.Connection]:
         with self._lock, database.translated(), database.writing(self._connection) as connection:
+            self._written += 1
             yield connection
 
 

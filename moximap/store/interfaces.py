@@ -234,6 +234,10 @@ class IAccount(Interface):
         """Mend what can be mended without guessing, while others go on; what was done, in words."""
 
 
+#: A state of the directory, to be compared with another one.
+Moment = tuple[int, int]
+
+
 @attrs.frozen
 class Verifier:
     """What is kept of a password (RFC 5802 section 3): nothing that logs in elsewhere.
@@ -267,6 +271,10 @@ class IDirectory(Interface):
     annotations: ISharedAnnotations = Attribute("the server's own annotations")
     addresses: IAddresses = Attribute("further addresses, and domains")
     attempts: IAttempts = Attribute("login attempts")
+
+    def moment() -> Moment:
+        """Another one after every change, by any process: what is read after it was asked for is true while
+        it stays the same."""
 
     def accounts() -> tuple[AccountRecord, ...]:
         """All accounts by name."""
@@ -303,4 +311,4 @@ class IDirectory(Interface):
 
 
 __all__ = ["AccountRecord", "Column", "IAccount", "IContent", "IDirectory", "IFlagTable",
-           "ISpool", "NewMessage", "Verifier"]
+           "ISpool", "Moment", "NewMessage", "Verifier"]
