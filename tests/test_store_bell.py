@@ -38,6 +38,26 @@ class BellTests(SynchronousTestCase):
         first.ring("bob", 1)
         self.assertEqual(second.drain(), [("ann", 5), ("bob", 1)])
 
+    def test_who_has_not_listened_is_rung_again_only_where_that_matters(self) -> None:
+        first, second, third = self.bell(), self.bell(), self.bell()
+        first.ring("ann", 1, again=False)
+        self.assertEqual(third.drain(), [("ann", 1)])
+        first.ring("ann", 2, again=False)
+        first.ring("bob", 1, again=False)
+        self.assertEqual(second.drain(), [("ann", 1), ("bob", 1)])
+        self.assertEqual(third.drain(), [("ann", 2), ("bob", 1)])
+        first.ring("ann", 3, again=False)
+        first.ring("ann", 4, again=True)
+        self.assertEqual(second.drain(), [("ann", 4)])
+
+    def test_a_bell_that_was_lost_was_not_rung(self) -> None:
+        first, second = self.bell(), self.bell()
+        for account in range(2000):
+            first.ring(str(account), 1, again=False)
+        self.assertIsNone(second.drain())
+        first.ring("1999", 2, again=False)
+        self.assertEqual(second.drain(), [("1999", 2)])
+
     def test_a_bell_can_be_waited_for(self) -> None:
         first, second = self.bell(), self.bell()
         self.assertEqual(select.select([second], [], [], 0)[0], [])

@@ -45,7 +45,7 @@ class Doorbell(Service):
             if self._deaf is not None:
                 self._deaf.cancel()
                 self._deaf = None
-            self._accounts.on_write = lambda account, modseq: None
+            self._accounts.on_write = lambda account, modseq, again: None
             bell.close()
 
     def fileno(self) -> int:

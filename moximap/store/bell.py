@@ -1,8 +1,9 @@
 """The doorbell between processes: a datagram says that an account changed, and to which modseq.
 
-Each process has a socket in one directory, and a locked file beside it that tells that it lives.  A
-bell for which the other's queue has no room is lost and leaves a mark, and who finds it takes
-everything for stale.  There is no reactor in here: who has one watches ``fileno``.
+Each process has a socket in one directory, and a locked file beside it that tells that it lives, and how
+often it has listened: what it has not heard yet need not be rung again.  A bell for which the other's
+queue has no room is lost and leaves a mark, and who finds it takes everything for stale.  There is no
+reactor in here: who has one watches ``fileno``.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from threading import Lock
 from time import time_ns
 from typing import Final
 
-from moximap.store.presence import Presence
+import attrs
+
+from moximap.store.presence import Presence, board
 
 #: A socket's path is short by law; a longer one goes through the directory's descriptor (Linux).
 _LONGEST_PATH: Final = 100
@@ -26,6 +29,26 @@ DIRECTORY: Final = "/"
 _LONGEST: Final = 1024
 #: Nanoseconds after which a change of the directory can be told from the next one by its time.
 _SETTLED: Final = 100_000_000
+
+
+@attrs.define
+class Peer:
+    """Another process.  ``turns`` is a number that it adds to when it has listened; ``rung``: accounts that
+    we rang for since that was ``turn``."""
+
+    name: str
+    address: str
+    turns: memoryview
+    turn: int = -1
+    rung: set[str] = attrs.field(factory=set)
+
+    def waits(self, account: str) -> bool:
+        """Whether it has yet to listen to a bell for this account."""
+        turn = self.turns[0]
+        if turn != self.turn:
+            self.turn = turn
+            self.rung.clear()
+        return account in self.rung
 
 
 class Bell:
@@ -40,8 +63,9 @@ class Bell:
         for token in self._presence.bury():
             for suffix in (".sock", ".lost"):
                 (directory / (token + suffix)).unlink(missing_ok=True)
+        self._turns = self._presence.board()
         self._listed = 0
-        self._known: list[tuple[str, str]] = []
+        self._known: list[Peer] = []
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         self._own = directory / f"{self._presence.token}.sock"
@@ -64,18 +88,23 @@ class Bell:
     def fileno(self) -> int:
         return self._socket.fileno()
 
-    def ring(self, account: str, modseq: int) -> None:
-        """Tell all other processes; never waits."""
+    def ring(self, account: str, modseq: int, again: bool = True) -> None:
+        """Tell all other processes; never waits.
+
+        ``again``: those too that have been rung for this account and have not listened yet.  They will read
+        what is committed now in any case, but know of no higher modseq.
+        """
         datagram = b"%d %s" % (modseq, account.encode())
         with self._lock:
-            for name, address in self._peers():
-                self._send(name, address, datagram)
+            for peer in self._peers():
+                if not peer.waits(account) or again:
+                    self._send(peer, account, datagram)
 
     def ring_all(self) -> None:
         """Tell all other processes that something changed that concerns every account."""
         with self._lock:
-            for name, address in self._peers():
-                self._mark_lost(name, address)
+            for peer in self._peers():
+                self._mark_lost(peer)
 
     def drain(self) -> list[tuple[str, int]] | None:
         """What was rung since the last time; None if something was lost: everything is stale."""
@@ -89,6 +118,7 @@ class Bell:
                 name = account.decode()
                 rung[name] = max(int(modseq), rung.get(name, 0))
             datagram = self._receive()
+        self._turns[0] += 1          # before anything is read that was committed before a bell
         try:
             os.unlink(self._lost)
         except FileNotFoundError:
@@ -101,29 +131,41 @@ class Bell:
         except BlockingIOError:
             return None
 
-    def _peers(self) -> list[tuple[str, str]]:
-        """Names and addresses, listed anew where the directory changed, or had just changed then."""
+    def _peers(self) -> list[Peer]:
+        """The others, listed anew where the directory changed, or had just changed then."""
         changed = os.fstat(self._directory).st_mtime_ns
         if changed != self._listed:
             recent = time_ns() - changed < _SETTLED
-            self._known = [(name, self._address(name)) for name in os.listdir(self._directory)
-                           if name.endswith(".sock") and name != self._own.name]
+            known = {peer.name: peer for peer in self._known}
+            names = [name for name in os.listdir(self._directory)
+                     if name.endswith(".sock") and name != self._own.name]
+            peers = [known.get(name) or self._peer(name) for name in names]
+            self._known = [peer for peer in peers if peer is not None]
             self._listed = 0 if recent else changed
         return self._known
 
-    def _send(self, name: str, address: str, datagram: bytes) -> None:
+    def _peer(self, name: str) -> Peer | None:
+        path = self._path / name
         try:
-            self._sender.sendto(datagram, address)
-        except BlockingIOError:
-            self._mark_lost(name, address)
-        except (ConnectionRefusedError, FileNotFoundError):
-            (self._path / name).unlink(missing_ok=True)      # its process is gone
+            return Peer(name, self._address(name), board(path.with_suffix("")))
+        except FileNotFoundError:
+            path.unlink(missing_ok=True)      # its process is gone
+            return None
 
-    def _mark_lost(self, name: str, address: str) -> None:
+    def _send(self, peer: Peer, account: str, datagram: bytes) -> None:
+        try:
+            self._sender.sendto(datagram, peer.address)
+            peer.rung.add(account)
+        except BlockingIOError:
+            self._mark_lost(peer)
+        except (ConnectionRefusedError, FileNotFoundError):
+            (self._path / peer.name).unlink(missing_ok=True)      # its process is gone
+
+    def _mark_lost(self, peer: Peer) -> None:
         """The mark first, then a try to wake: either the peer is woken, or it has yet to drain."""
-        _mark(self._path / name).touch()
+        _mark(self._path / peer.name).touch()
         with suppress(OSError):
-            self._sender.sendto(_WAKE, address)
+            self._sender.sendto(_WAKE, peer.address)
 
     def _address(self, name: str) -> str:
         path = str(self._path / name)

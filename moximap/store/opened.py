@@ -27,6 +27,9 @@ log = Logger()
 _W = TypeVar("_W", bound=Written)
 Call = Callable[..., Deferred[Any]]
 Listener = Callable[[int | None], None]
+#: Called after a write with the account's name, the modseq, and whether its number matters to others: what
+#: was expunged is erased when all have gone past it.
+OnWrite = Callable[[str, int, bool], None]
 
 #: Images that are kept for mailboxes that nobody has selected, per account.
 SPARE_IMAGES = 8
@@ -71,7 +74,7 @@ class OpenAccount:
         self._last = 0
         self._closed = False
         self.readers: set[IReader] = set()
-        self.on_write: Callable[[str, int], None] = lambda account, modseq: None
+        self.on_write: OnWrite = lambda account, modseq, again: None
         self.flag_bytes: dict[int, bytes] = {}
         self.listings = Listings(lambda: call(store.mailboxes), lambda: self.moment)
 
@@ -202,11 +205,12 @@ class OpenAccount:
                 self._missed[changes.mailbox] = max(changes.modseq, self._missed.get(changes.mailbox, 0))
         self._last = max(self._last, written.modseq)
         self._tell({changes.mailbox for changes in written.changes})
-        self.on_write(self.store.name, written.modseq)
+        expunged = any(changes.expunged for changes in written.changes)
+        self.on_write(self.store.name, written.modseq, expunged)
         if self._sync is None:
             self._sync = self._reactor.callLater(SYNC_DELAY, self._sync_now)
         self.indexing.soon()
-        if any(changes.expunged for changes in written.changes):
+        if expunged:
             self.erase_soon()
 
     # keeping house

@@ -6,10 +6,15 @@ Used by accounts (what may still be read) and by the doorbell (who listens).
 from __future__ import annotations
 
 import fcntl
+import mmap
 import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
+
+#: Octets of a number on a board.
+_NUMBER: Final = 8
 
 
 class Presence:
@@ -23,6 +28,11 @@ class Presence:
     def say(self, text: str) -> None:
         """Let the others read a short text, of one length."""
         os.pwrite(self._descriptor, text.encode(), 0)
+
+    def board(self) -> memoryview:
+        """One number, at first 0, that the others can read by `board`."""
+        self.say("\0" * _NUMBER)
+        return memoryview(mmap.mmap(self._descriptor, _NUMBER)).cast("Q")
 
     def leave(self) -> None:
         """Remove the file; harmless when done already."""
@@ -73,6 +83,12 @@ def is_alive(path: Path) -> bool:
         return not _lock(descriptor)
     finally:
         os.close(descriptor)
+
+
+def board(path: Path) -> memoryview:
+    """The number of another opening that has one, as it is whenever it is read; FileNotFoundError."""
+    with path.open("rb") as file:
+        return memoryview(mmap.mmap(file.fileno(), _NUMBER, prot=mmap.PROT_READ)).cast("Q")
 
 
 def _remove_if_dead(path: Path) -> bool:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from moximap.store.indexing_soon import Turn
 from moximap.store.interfaces import IAccount, IDirectory
-from moximap.store.opened import Call, OpenAccount
+from moximap.store.opened import Call, OnWrite, OpenAccount
 
 #: Seconds after which an account that nobody uses is closed.
 LINGER = 60.0
@@ -28,7 +26,7 @@ class OpenAccounts:
         self._open: dict[str, OpenAccount] = {}
         self._opening: dict[str, list[Deferred[OpenAccount]]] = {}
         self._closing: dict[str, IDelayedCall] = {}
-        self.on_write: Callable[[str, int], None] = lambda account, modseq: None
+        self.on_write: OnWrite = lambda account, modseq, again: None
 
     async def get(self, name: str) -> OpenAccount:
         """An open account, with one user more; `release` it."""
@@ -56,7 +54,7 @@ class OpenAccounts:
                                                  self._turn)
         account.erase_soon()
         account.indexing.soon()
-        account.on_write = lambda name, modseq: self.on_write(name, modseq)
+        account.on_write = lambda name, modseq, again: self.on_write(name, modseq, again)
         for other in self._opening.pop(name):
             other.callback(account)
         return account
