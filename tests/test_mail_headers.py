@@ -36,6 +36,15 @@ class SelectTests(SynchronousTestCase):
         self.assertEqual(headers.select(b"A: b\r\n", frozenset([b"a"]), False), b"A: b\r\n")
         self.assertEqual(headers.select(b"A: b", frozenset([b"a"]), False), b"A: b")
 
+    def test_names_that_are_many_or_odd_are_found_as_others_are(self) -> None:
+        header = b"a|b: 1\r\n]: 2\r\n^-\\: 3\r\n\xe4: 4\r\n\xc4: 5\r\n.: 6\r\n\r\n"
+        odd = frozenset([b"a|b", b"]", b"^-\\", b"\xe4", b"", b"a", b" x", b"y\n"])
+        many = odd | {b"x-%d" % number for number in range(headers.MANY)}
+        for names in odd, many:
+            self.assertEqual(headers.select(header, names),
+                             b"a|b: 1\r\n]: 2\r\n^-\\: 3\r\n\xe4: 4\r\n\r\n")
+        self.assertEqual(headers.select(header, frozenset([b"", b"a b", b"a:"])), b"\r\n")
+
     def test_large_and_small_headers_are_selected_alike(self) -> None:
         filler = b"X-Fill: " + b"x" * headers.SMALL + b"\r\n"
         names = frozenset([b"subject"])

@@ -13,6 +13,8 @@ from moximap.values import NumSet
 _ATOM = re.compile(rb"[^\x00-\x20\x7f-\xff(){%*\"\\\]]+")
 _QUOTABLE = re.compile(rb"[^\x00\r\n\x80-\xff]{0,1024}")
 _QUOTABLE_UTF8 = re.compile(rb"[^\x00\r\n]{0,1024}")
+_TWO = [b"%02d" % number for number in range(60)]
+_CLOCK = [b"%02d:%02d" % divmod(minute, 60) for minute in range(1440)]
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -75,9 +77,8 @@ def flags(names: Iterable[str]) -> bytes:
 
 def internaldate(seconds: int, zone: int) -> bytes:
     """A date-time with quotes; ``zone`` in minutes east of UTC."""
-    days, second = divmod(seconds + zone * 60, 86400)
-    minute, second = divmod(second, 60)
-    return b'"%b %02d:%02d:%02d %b"' % (_day(days), minute // 60, minute % 60, second, _zone(zone))
+    at = seconds + zone * 60
+    return b'"%b %b:%b %b"' % (_day(at // 86400), _CLOCK[at // 60 % 1440], _TWO[at % 60], _zone(zone))
 
 
 @lru_cache(maxsize=1024)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Octets after which a piece of a response goes out; also what is read of a large body at a time.
 PIECE = 262144
+#: Rows that are read before it is looked at how much they are.
+STEP = 16
 
 
 @attrs.frozen
@@ -138,11 +141,12 @@ class Plan:
         self.even = "content" not in columns and not self.bulky
         self._long = [i for i, column in enumerate(columns) if column in _LONG]
 
-    def lines(self, numbers: Sequence[int], columns: Sequence[Sequence[Any]]) -> list[bytes]:
+    def text(self, numbers: Sequence[int], columns: Sequence[Sequence[Any]]) -> bytes:
         """The responses for messages, given as columns; only where the plan is even."""
         values = [columns[places[0]] if convert is None else self._converted(places, convert, columns)
                   for places, convert in self._takes]
-        return list(map(self._format.__mod__, zip(numbers, *values)))
+        # One operation for all of them: each value is copied once.
+        return self._format * len(numbers) % tuple(chain.from_iterable(zip(numbers, *values)))
 
     def _converted(self, places: tuple[int, ...], convert: Convert,
                    columns: Sequence[Sequence[Any]]) -> Iterable[Value]:
@@ -151,9 +155,9 @@ class Plan:
             return map({code: convert(code) for code in set(codes)}.__getitem__, codes)
         return map(convert, *[columns[i] for i in places])
 
-    def weight(self, row: Sequence[Any]) -> int:
-        """Octets of a response, more or less."""
-        return 64 + sum([len(row[i]) for i in self._long])
+    def weight(self, rows: Sequence[Sequence[Any]]) -> int:
+        """Octets of responses, more or less."""
+        return 64 * len(rows) + sum([len(row[i]) for i in self._long for row in rows])
 
     def line(self, number: int, row: Sequence[Any]) -> bytes | list[bytes | Streamed]:
         """The response for one message; as a list where a value is streamed."""
@@ -204,13 +208,13 @@ class Plan:
         """Whether an image of the mailbox has all that is asked."""
         return set(self.columns) <= {"uid", "flags", "modseq"}
 
-    def from_image(self, view: View, uids: array[int]) -> list[bytes] | None:
+    def from_image(self, view: View, uids: array[int]) -> bytes | None:
         """Responses from memory; None where a message is not in the image any more."""
         known = view.image.columns(uids)
         if known is None:
             return None
         sources = {"uid": uids, "flags": known[0], "modseq": known[1]}
-        return self.lines(view.numbering.numbers(view, uids), [sources[c] for c in self.columns])
+        return self.text(view.numbering.numbers(view, uids), [sources[c] for c in self.columns])
 
 
 @attrs.frozen
@@ -245,11 +249,9 @@ def render(account: IAccount, mailbox: int, uids: NumSet, plan: Plan, numbers: N
 def _render_columns(rows: Rows, plan: Plan, numbers: Numbers, watch_seen: bool) -> Rendered:
     chunk: list[tuple[Any, ...]] = []
     weight = 0
-    for row in rows:
-        chunk.append(row)
-        weight += plan.weight(row)
-        if weight >= PIECE:
-            break
+    while weight < PIECE and (some := list(islice(rows, STEP))):
+        chunk += some
+        weight += plan.weight(some)
     if not chunk:
         return Rendered([], None, 0, [], 0)
     columns = list(zip(*chunk, strict=True))
@@ -258,7 +260,7 @@ def _render_columns(rows: Rows, plan: Plan, numbers: Numbers, watch_seen: bool) 
     if watch_seen:
         unseen = [uid for uid, flags in zip(uids, columns[-1], strict=True) if not flags & SEEN]
     highest = 0 if plan.modseq is None else max(columns[plan.modseq])
-    text = b"".join(plan.lines(numbers(uids), columns))
+    text = plan.text(numbers(uids), columns)
     return Rendered([text], uids[-1] if weight >= PIECE else None, len(chunk), unseen, highest)
 
 

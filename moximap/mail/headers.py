@@ -22,6 +22,8 @@ _fold = re.compile(rb"\r*+\n[ \t]*+").sub
 
 # Up to here findall is the quickest; beyond it, its list of all fields would cost too much memory.
 SMALL = 1 << 16
+# So many names are looked for by one pattern.
+MANY = 40
 # What is kept of the content of one field for parsing; BODY[HEADER] always gives all of it.
 LONGEST = 1 << 20
 
@@ -58,43 +60,31 @@ def select(header: bytes, names: frozenset[bytes], exclude: bool = False) -> byt
     The blank line is there unless the header has none ("a message that has no body and no blank
     line", RFC 9051 6.4.5.1).
     """
-    if exclude:
-        found = b"".join([raw for raw, name in _raw_fields(header) if name.lower() not in names])
+    sought = None if exclude or len(header) > SMALL else _sought(names)
+    if sought is None:
+        found = b"".join([raw for raw, name in _raw_fields(header) if (name.lower() in names) != exclude])
     else:
-        found = _named(header, names)
+        found = _found(sought, header)
     blank = header.endswith((b"\n\r\n", b"\n\n")) or header in (b"\r\n", b"\n")
     return found + b"\r\n" if blank else found
 
 
-def _named(header: bytes, names: frozenset[bytes]) -> bytes:
-    """The fields of these names, of which only lines that begin with their first letters are looked at."""
-    names, firsts = _sought(names)
-    found: list[bytes] = []
-    taking = False
-    lines = header.split(b"\n")
-    for line in lines:
-        first = line[:1]
-        if first in firsts:
-            name, colon, _ = line.partition(b":")
-            taking = bool(colon) and name.rstrip(b" \t").lower() in names
-            if taking:
-                found.append(line)
-        elif taking:
-            if first == b" " or first == b"\t":
-                found.append(line)
-            else:
-                taking = False
-    if not found:
-        return b""
-    whole = b"\n".join(found)
-    return whole if taking and lines[-1] else whole + b"\n"
-
-
 @lru_cache(maxsize=256)
-def _sought(names: frozenset[bytes]) -> tuple[frozenset[bytes], frozenset[bytes]]:
-    """Those that a field can have, and the letters that they begin with."""
-    names = frozenset(name for name in names if _NAME.fullmatch(name))
-    return names, frozenset(name[:1].swapcase() for name in names) | {name[:1] for name in names}
+def _sought(names: frozenset[bytes]) -> re.Pattern[bytes] | None:
+    """Fields of these names, with the line end before each, which is quick to search for; None for many."""
+    possible = sorted(name for name in names if _NAME.fullmatch(name))
+    if not 0 < len(possible) <= MANY:
+        return None
+    firsts = b"".join(re.escape(name[:1]) + re.escape(name[:1].upper()) for name in possible)
+    one = b"|".join(re.escape(name) for name in possible)
+    return re.compile(rb"\n(?=[%b])(?i:%b)[ \t]*+:[^\n]*+(?:\n[ \t][^\n]*+)*+" % (firsts, one))
+
+
+def _found(sought: re.Pattern[bytes], header: bytes) -> bytes:
+    header = b"\n" + header
+    found = sought.findall(header)
+    text = b"".join(found)[1:]
+    return text if not found or header.endswith(found[-1]) else text + b"\n"
 
 
 def values(header: bytes, name: bytes) -> list[bytes]:

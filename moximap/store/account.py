@@ -118,7 +118,7 @@ class Account:
 
     def fetch(self, mailbox: int, uids: NumSet,
               columns: Sequence[Column]) -> Iterator[tuple[object, ...]]:
-        if len(uids.ranges) == 1:
+        if len(uids.ranges) == 1 and len(uids) <= fetching.FEW:
             with self._readers.statement() as connection:
                 yield from fetching.fetch_range(connection, self._files, self.flags, mailbox, uids.ranges[0],
                                                 columns)

@@ -121,12 +121,12 @@ async def _from_memory(session: Session, plan: Plan, uids: array[int]) -> int:
     if session.behind(view.image):
         await room.refresh(view.image)
     for start in range(0, len(uids), BATCH):
-        lines = plan.from_image(view, uids[start:start + BATCH])
+        text = plan.from_image(view, uids[start:start + BATCH])
         if plan.modseq is not None:
             view.shown(view.image.highest)         # at most that
-        if lines is None:
+        if text is None:
             return start
-        session.write(b"".join(lines))
+        session.write(text)
         await session.out.ready()
     return len(uids)
 
