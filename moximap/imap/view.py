@@ -19,7 +19,7 @@ from moximap.imap import encoding
 from moximap.imap.sequences import Sequence_
 from moximap.imap.numbering import INumbering, SequenceNumbers
 from moximap.store.image import Image
-from moximap.values import SEEN, Changes, Mailbox, NumSet, Stored
+from moximap.values import Changes, Mailbox, NumSet, Stored
 
 
 @attrs.frozen
@@ -295,10 +295,10 @@ class View:
 
     def first_unseen(self) -> int | None:
         """The sequence number of the first message without \\Seen, or None."""
-        for uid, code in zip(self.image.uids, self.image.flags, strict=True):
-            if not code & SEEN and self.has(uid):
-                return bisect_right(self.uids, uid)
-        return None
+        index = self.image.first_unseen()
+        while index is not None and not self.has(self.image.uids[index]):
+            index = self.image.first_unseen(index + 1)
+        return None if index is None else bisect_right(self.uids, self.image.uids[index])
 
 
 def all_flags(keywords: Sequence[str]) -> list[str]:

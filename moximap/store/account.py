@@ -87,8 +87,7 @@ class Account:
             return snapshot.listing()
 
     def mailbox(self, name: str) -> Mailbox:
-        with self._readers.snapshot() as snapshot:
-            return snapshot.named(names.canonical(name))
+        return self._readers.named(names.canonical(name))
 
     def mailbox_by_id(self, id: int) -> Mailbox:
         with self._readers.snapshot() as snapshot:

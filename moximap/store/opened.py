@@ -20,7 +20,7 @@ from moximap.store.image import Image
 from moximap.store.indexing_soon import IndexSoon, Turn
 from moximap.store.interfaces import IAccount
 from moximap.store.listings import Listings
-from moximap.values import Changes, Opened, Written
+from moximap.values import Changes, Mailbox, Opened, Written
 
 log = Logger()
 
@@ -91,9 +91,23 @@ class OpenAccount:
 
     # images
 
-    async def open(self, name: str) -> tuple[Opened, Image]:
+    async def open(self, name: str) -> tuple[Mailbox, Image]:
         """SELECT: the mailbox and its image, up to date, held until `release`."""
         start = self.heard
+        image = self.images.get(self._ids.get(name, 0))
+        if image is not None:
+            mailbox: Mailbox = await self._quick(self.store.mailbox, name)
+        if image is not None and self.images.get(mailbox.id) is image and mailbox.modseq <= image.modseq:
+            self._hold(image)                           # nothing has happened in it
+        else:
+            mailbox, image = await self._read(name)
+        image.checked = max(image.checked, start)
+        image.highest = max(image.highest, mailbox.modseq)
+        self._ids[name] = image.mailbox
+        return mailbox, image
+
+    async def _read(self, name: str) -> tuple[Mailbox, Image]:
+        """A mailbox and its image from the store."""
         self._last = max([self._last, *(image.modseq for image in self.images.values())])
         known = {id: image.modseq for id, image in self.images.items()}
         cached = self._ids.get(name) in known           # then there is little to read
@@ -103,16 +117,16 @@ class OpenAccount:
         image = self.images.get(opened.mailbox.id)
         if image is None:
             image = self.images[opened.mailbox.id] = Image(opened.changes)
-        self._users_of[image.mailbox] = self._users_of.get(image.mailbox, 0) + 1
+        self._hold(image)
         try:
             await self._bring(image, opened.changes)
         except BaseException:
             self.release(image)
             raise
-        image.checked = max(image.checked, start)
-        image.highest = max(image.highest, opened.mailbox.modseq)
-        self._ids[name] = image.mailbox
-        return opened, image
+        return opened.mailbox, image
+
+    def _hold(self, image: Image) -> None:
+        self._users_of[image.mailbox] = self._users_of.get(image.mailbox, 0) + 1
 
     async def _bring(self, image: Image, snapshot: Changes) -> None:
         """Bring an image that others have made or moved meanwhile up to a snapshot.

@@ -23,6 +23,8 @@ KEPT: Final = 2
 #: Rows of a whole mailbox that are taken at once.
 PIECE: Final = 4096
 
+_NAMED = (f"SELECT (SELECT keywordsets FROM account), {MAILBOX_COLUMNS} FROM mailbox"
+          " WHERE name = ? AND NOT removed")
 _WHOLE = ("SELECT uid, flags, modseq FROM message WHERE mailbox = ? AND NOT expunged ORDER BY uid")
 _LOGGED = ("SELECT m.uid, m.flags, m.modseq, m.expunged FROM log CROSS JOIN message m"
            " ON m.mailbox = log.mailbox AND m.uid BETWEEN log.lo AND log.hi AND m.modseq = log.modseq"
@@ -105,6 +107,15 @@ class Readers:
         self._lock = Lock()
         self._idle: list[apsw.Connection] = []
         self._closed = False
+
+    def named(self, name: str) -> Mailbox:
+        """A mailbox by name, in one statement; the FlagTable knows every flag code that is in it."""
+        with self.statement() as connection:
+            row = one(connection.execute, _NAMED, (name,))
+            if row is None:
+                raise NoSuchMailbox("there is no such mailbox")
+            self._flags.catch_up(connection, row[0])
+            return load_mailbox(row[1:])
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:

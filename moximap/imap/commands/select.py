@@ -52,14 +52,13 @@ class Select:
         """A SELECT that fails leaves nothing selected."""
         _leave(session)
         assert session.room is not None
-        opened, image = await session.room.open(self.mailbox)
+        mailbox, image = await session.room.open(self.mailbox)
         try:
-            prepared = [await row.prepare(session, opened.mailbox, image, value)
-                        for row, value in self.parameters]
+            prepared = [await row.prepare(session, mailbox, image, value) for row, value in self.parameters]
         except BaseException:
             session.room.release(image)
             raise
-        view = View(opened.mailbox, image, self.read_only or session.read_only, session.room.flags)
+        view = View(mailbox, image, self.read_only or session.read_only, session.room.flags)
         session.select(view)
         _describe(session, view, self.given)
         for (row, value), ready in zip(self.parameters, prepared, strict=True):

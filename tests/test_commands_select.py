@@ -1,0 +1,86 @@
+"""SELECT of a mailbox that this process has in memory (RFC 9051 6.3.2, RFC 3501 7.1)."""
+
+from __future__ import annotations
+
+from array import array
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from moximap.store import image as module
+from moximap.store.image import Image
+from moximap.values import Changes, NumSet
+from tests.dialogue import DialogueCase
+
+
+class Again(DialogueCase):
+    """What others write is seen by the next SELECT, whether their bell was heard or not."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.fill(3)
+        self.elsewhere = self.account()
+        self.inbox = self.elsewhere.mailbox("INBOX").id
+
+    def select(self, client: str = "", mailbox: str = "INBOX") -> list[str]:
+        self.client(client).send(f"x SELECT {mailbox}\r\n".encode())
+        return self.client(client).received().decode().split("\r\n")
+
+    def test_nothing_has_happened(self) -> None:
+        first = self.select()
+        self.assertIn("* 3 EXISTS", first)
+        self.assertEqual(self.select()[1:], first)
+        self.assertEqual(self.select("2"), first)
+
+    def test_flags_and_keywords_of_others(self) -> None:
+        self.select()
+        self.elsewhere.store(self.inbox, NumSet.of([1]), "+", ["\\Seen", "$Work"])
+        told = self.select()
+        self.assertIn("* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Work)", told)
+        self.assertIn("* OK [UNSEEN 2] first message not seen", told)
+        self.client().send(b"y FETCH 1 FLAGS\r\n")
+        self.assertIn(b"* 1 FETCH (UID 1 FLAGS (\\Seen $Work))", self.client().received())
+
+    def test_keywords_that_came_to_another_mailbox(self) -> None:
+        self.fill(1, "Archive")
+        self.select()
+        self.elsewhere.store(self.elsewhere.mailbox("Archive").id, NumSet.of([1]), "+", ["$Work"])
+        self.assertIn("* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Work)", self.select())
+
+    def test_expunges_of_others(self) -> None:
+        self.select()
+        self.elsewhere.store(self.inbox, NumSet.of([2]), "+", ["\\Deleted"])
+        self.elsewhere.expunge(self.inbox)
+        told = self.select()
+        self.assertIn("* 2 EXISTS", told)
+        self.assertIn("* OK [UIDNEXT 4] predicted next UID", told)
+
+    def test_a_mailbox_that_took_the_name_of_another(self) -> None:
+        self.fill(2, "Archive")
+        before = self.select(mailbox="Archive")
+        self.elsewhere.rename("Archive", "Old")
+        self.elsewhere.rename("Drafts", "Archive")
+        told = self.select(mailbox="Archive")
+        self.assertIn("* 0 EXISTS", told)
+        self.assertNotEqual([line for line in told if "UIDVALIDITY" in line],
+                            [line for line in before if "UIDVALIDITY" in line])
+
+    def test_one_that_is_gone(self) -> None:
+        self.client().send(b"a CREATE gone\r\nb SELECT gone\r\n")
+        self.elsewhere.delete("gone")
+        self.client().received()
+        self.client().send(b"c SELECT gone\r\n")
+        self.assertIn(b"c NO [NONEXISTENT]", self.client().received())
+
+
+class Unseen(SynchronousTestCase):
+    @given(st.lists(st.sampled_from([0, 1, 31, 32, 33, 1 << 40, 1 << 40 | 1]), max_size=30),
+           st.integers(0, 12), st.integers(0, 12))
+    def test_the_first_is_found(self, some: list[int], read: int, start: int) -> None:
+        self.patch(module, "PIECE", 8)
+        flags = [1] * read + some
+        uids = array("I", range(1, len(flags) + 1))
+        image = Image(Changes(1, 0, 1, uids, array("Q", flags), array("Q", [1] * len(flags))))
+        expected = next((i for i, code in enumerate(flags) if i >= start and not code & 1), None)
+        self.assertEqual(image.first_unseen(start), expected)
