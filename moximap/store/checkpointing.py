@@ -14,8 +14,9 @@ from moximap.store import database
 
 #: Pages that a log gains before it is copied.
 COPY: Final = (4 << 20) // database.PAGE
-#: Pages of a log from which on writers wait a moment, so that it begins anew.
-RESTART: Final = (32 << 20) // database.PAGE
+#: Pages of a log from which on writers wait a moment, so that it begins anew: before it is cut, since what
+#: is written over what is there already is synced in half the time.
+RESTART: Final = (8 << 20) // database.PAGE
 _PATIENCE: Final = 0.2
 
 

@@ -46,8 +46,8 @@ def forget(transaction: Transaction, thread: int) -> None:
 def _known(transaction: Transaction, hashes: set[int]) -> dict[int, int]:
     if not hashes:
         return {}
-    return dict(every(transaction.execute, "SELECT hash, thread FROM messageid WHERE hash IN"
-                      " (SELECT value FROM carray(?))", (apsw.carray(array("q", hashes)),)))
+    return dict(every(transaction.execute, "SELECT hash, thread FROM carray(?)"
+                      " CROSS JOIN messageid ON hash = value", (apsw.carray(array("q", hashes)),)))
 
 
 def _hashes(message: Prepared) -> list[int]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import apsw
 import attrs
 
-from moximap.store.database import Bindings, Execute, one
+from moximap.store.database import Bindings, Execute, every, one
 from moximap.store.errors import Cannot, MailboxRemoved, NoSuchMailbox
 from moximap.store.flags import Interner
 from moximap.values import DELETED, MAX_UID, SEEN, Changes, Mailbox, NumSet
@@ -135,9 +135,9 @@ class Transaction:
 
     def new_uids(self, mailbox: Mailbox, count: int) -> range:
         """The next UIDs, above those that another server gives to messages that come from there."""
-        reserved, = one(self.execute, "SELECT max(reserved) FROM synced_mailbox WHERE mailbox = ? AND kept",
-                        (mailbox.id,))
-        first = max(mailbox.uidnext, reserved or 0)
+        reserved = every(self.execute, "SELECT reserved FROM synced_mailbox WHERE mailbox = ? AND kept",
+                         (mailbox.id,))                # max(reserved) would take ten times as long
+        first = max([mailbox.uidnext, *(uid for uid, in reserved)])
         if first + count > MAX_UID:
             raise Cannot("the mailbox has given out all UIDs")
         if first > mailbox.uidnext:
