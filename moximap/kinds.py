@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import Final
 
 from twisted.internet.interfaces import IProtocolFactory
-from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from moximap.imap.protocol import IMAPFactory
 from moximap.imap.proving import asking
 from moximap.imap.site import Site
 from moximap.net.alpn import https
 from moximap.net.onionconnection import by_origin
+from moximap.net.prompt import PromptTLSFactory
 
 #: Makes it for a site.  The names are of capabilities that are switched off for a listener, in upper case.
 Speaker = Callable[[Site, frozenset[bytes]], IProtocolFactory]
@@ -24,7 +24,7 @@ def _imap(site: Site, hidden: frozenset[bytes]) -> IProtocolFactory:
 
 def _imaps(site: Site, hidden: frozenset[bytes]) -> IProtocolFactory:
     imap = IMAPFactory(site, implicit_tls=True, hidden=hidden)
-    return by_origin(lambda tls: TLSMemoryBIOFactory(asking(tls, hidden), False, imap, site.reactor),
+    return by_origin(lambda tls: PromptTLSFactory(asking(tls, hidden), False, imap, site.reactor),
                      site.tls, site.onion_tls)
 
 

@@ -81,9 +81,15 @@ class Intake(LineReceiver):
         """Octets that came, or none: parse what there is."""
         if self._closing:
             return
-        if not self._busyReceiving:
-            self._turn = self.site.reactor.seconds()
-        super().dataReceived(data)  # type: ignore[no-untyped-call]
+        if self._busyReceiving:
+            super().dataReceived(data)  # type: ignore[no-untyped-call]
+            return
+        self._turn = self.site.reactor.seconds()
+        self._outlet.gather()
+        try:
+            super().dataReceived(data)  # type: ignore[no-untyped-call]
+        finally:
+            self._outlet.send()
         if self.paused and not (self._stopped_reading or self._closing) and len(self._buffer) > BACKLOG:
             self._stopped_reading = True
             self.transport.pauseProducing()

@@ -11,6 +11,10 @@ from zope.interface import implementer
 from moximap.imap.session import Gone
 
 
+#: Octets that are gathered before they are sent, more or less.
+GATHERED = 16384
+
+
 @implementer(IPushProducer)
 class Outlet:
     """``blocked`` is since when the client does not read, in the reactor's seconds, or None.
@@ -25,6 +29,9 @@ class Outlet:
         self._transport: IConsumer | None = None
         self._drained: Deferred[None] | None = None
         self._lost = self._registered = False
+        self._gathers = False
+        self._gathered: list[bytes] = []
+        self._size = 0
 
     def attach(self, transport: IConsumer) -> None:
         """Write to this transport."""
@@ -34,10 +41,12 @@ class Outlet:
 
     def divert(self, layer: IConsumer) -> None:
         """Write to a layer before the transport, which goes on saying when it is full."""
+        self._pass_on()
         self._transport = layer
 
     def detach(self) -> None:
         """A registered producer would keep a TLS connection open for ever.  Harmless the second time."""
+        self._pass_on()
         if self._transport is not None and self._registered:
             self._registered = False
             self._transport.unregisterProducer()
@@ -45,16 +54,39 @@ class Outlet:
     def lost(self) -> None:
         """The connection is gone; who waits for it to drain hears of that."""
         self._lost = True
+        self._gathered.clear()
         drained, self._drained = self._drained, None
         if drained is not None:
             drained.errback(Gone())
 
     def write(self, data: bytes) -> None:
-        if not self._lost and self._transport is not None:
-            self._transport.write(data)
+        if self._gathers and self._size < GATHERED:
+            self._gathered.append(data)
+            self._size += len(data)
+        else:
+            self._pass_on()
+            if not self._lost and self._transport is not None:
+                self._transport.write(data)
+
+    def gather(self) -> None:
+        """Keep what is written until `send`: one TLS record, and one block of COMPRESS, for all of it."""
+        self._gathers = True
+
+    def send(self) -> None:
+        self._gathers = False
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        if self._gathered:
+            data = b"".join(self._gathered)
+            self._gathered.clear()
+            self._size = 0
+            if not self._lost and self._transport is not None:
+                self._transport.write(data)
 
     def ready(self) -> Awaitable[None]:
         """Wait until the transport's buffer has room."""
+        self._pass_on()
         if self._lost:
             raise Gone()
         if self.blocked is None:

@@ -11,11 +11,12 @@ from typing import Any
 from twisted.internet.interfaces import (IAddress, IDelayedCall, IHandshakeListener, IProtocol,
                                          IOpenSSLServerConnectionCreator, IProtocolFactory, IReactorTime)
 from twisted.internet.protocol import Factory, Protocol, connectionDone
-from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 from zope.interface import implementer
+
+from moximap.net.prompt import PromptTLSFactory
 
 _PAGE = b"""<!DOCTYPE html>
 <html lang="en">
@@ -135,4 +136,4 @@ def https(tls: IOpenSSLServerConnectionCreator, reactor: IReactorTime, patience:
           imap: IProtocolFactory) -> IProtocolFactory:
     """Port 443: ``imap`` for who asks for it, else the page.  ``patience``: seconds for the handshake."""
     choose = Choose(reactor, patience, {b"imap": imap}, page(reactor))
-    return TLSMemoryBIOFactory(tls, False, choose, reactor)
+    return PromptTLSFactory(tls, False, choose, reactor)

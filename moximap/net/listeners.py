@@ -19,6 +19,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from moximap.net.prompt import send_promptly
+
 _log = Logger()
 #: None where it failed, and was told.
 _Port = Union[IListeningPort, None]
@@ -155,6 +157,7 @@ async def _listen(listen: IListen, endpoint: IStreamServerEndpoint,
         raise
     except Exception as error:
         raise CannotListen(f"cannot listen on {listen}: {_reason(error)}") from error
+    send_promptly(port)
     _log.info("listening: {kind} on {address}", kind=listen.kind,
               address=show_address(port.getHost()))
     return port

@@ -1,0 +1,156 @@
+"""When what was written is sent: at the end of reading, in one piece, with no turn of the reactor between."""
+
+import socket
+from typing import Any
+
+from twisted.internet import tcp
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ServerEndpoint
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.threads import deferToThread
+from twisted.trial.unittest import TestCase
+
+from moximap.net.prompt import send_promptly
+from tests.dialogue import DialogueCase, FakeTransport
+
+BIG = bytes(range(256)) * 65536
+
+
+class Server(Protocol):
+    """Answers `small`, `big` and `bye`, and `later` from another thread."""
+
+    def connectionMade(self) -> None:
+        self.gone: Deferred[None] = Deferred()
+        self.paused = 0
+        self.transport.registerProducer(self, True)  # type: ignore[union-attr]
+
+    def dataReceived(self, data: bytes) -> None:
+        transport: Any = self.transport
+        if data == b"small":
+            transport.write(b"one ")
+            transport.write(b"two")
+        elif data == b"later":
+            deferToThread(lambda: b"late").addCallback(transport.write)
+        elif data == b"big":
+            transport.write(BIG)
+        elif data == b"bye":
+            transport.write(b"good bye")
+            transport.unregisterProducer()
+            transport.loseConnection()
+        else:
+            transport.write(b"lost")
+            transport.abortConnection()
+
+    def connectionLost(self, reason: object = None) -> None:
+        self.gone.callback(None)
+
+    def pauseProducing(self) -> None:
+        self.paused += 1
+
+    def resumeProducing(self) -> None:
+        self.paused -= 1
+
+    def stopProducing(self) -> None: ...
+
+
+class PromptTests(TestCase):
+    async def connect(self) -> tuple[Server, socket.socket]:
+        """A server's end, and a client's that blocks."""
+        from twisted.internet import reactor
+        self.reactor: Any = reactor
+        made: Deferred[Server] = Deferred()
+
+        class Made(Server):
+            def connectionMade(self) -> None:
+                super().connectionMade()
+                made.callback(self)
+
+        port = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(Factory.forProtocol(Made))
+        self.addCleanup(port.stopListening)
+        send_promptly(port)
+        client = socket.create_connection(("127.0.0.1", port.getHost().port))
+        self.addCleanup(client.close)
+        client.settimeout(20)
+        server = await made
+        self.asked: list[object] = []
+        add = self.reactor.addWriter
+        self.patch(self.reactor, "addWriter", lambda writer: [self.asked.append(writer), add(writer)])
+        return server, client
+
+    async def ask(self, client: socket.socket, question: bytes, length: int) -> bytes:
+        def talk() -> bytes:
+            client.sendall(question)
+            got = b""
+            while len(got) < length and (more := client.recv(1 << 20)):
+                got += more
+            return got
+        return await deferToThread(talk)
+
+    async def test_an_answer_waits_for_no_turn_of_the_reactor(self) -> None:
+        server, client = await self.connect()
+        self.assertEqual(await self.ask(client, b"small", 7), b"one two")
+        self.assertEqual(await self.ask(client, b"later", 4), b"late")
+        self.assertNotIn(server.transport, self.asked)
+
+    async def test_what_does_not_fit_is_sent_when_there_is_room_and_holds_up_who_writes(self) -> None:
+        server, client = await self.connect()
+        self.assertEqual(await self.ask(client, b"big", len(BIG)), BIG)
+        self.assertIn(server.transport, self.asked)
+        self.assertEqual(await self.ask(client, b"small", 7), b"one two")
+        self.assertEqual(server.paused, 0)
+
+    async def test_the_end_comes_after_the_last_words(self) -> None:
+        server, client = await self.connect()
+        self.assertEqual(await self.ask(client, b"bye", 100), b"good bye")
+        client.close()
+        await server.gone
+
+    async def test_an_end_at_once_sends_nothing_more(self) -> None:
+        server, client = await self.connect()
+        client.sendall(b"now")
+        await server.gone
+        self.assertNotIn(server.transport, self.reactor.getWriters())
+
+    async def test_a_client_that_went_away_is_noticed(self) -> None:
+        server, client = await self.connect()
+        await self.ask(client, b"big", 1)
+        client.close()
+        await server.gone
+        self.assertNotIn(server.transport, self.reactor.getWriters())
+
+    async def test_other_transports_are_left_as_they_are(self) -> None:
+        class Other(tcp.Server):
+            pass
+
+        port: Any = tcp.Port(0, Factory.forProtocol(Server))
+        port.transport = Other
+        send_promptly(port)
+        self.assertIs(port.transport, Other)
+
+
+class Noting(FakeTransport):
+    """Notes what came in one write each."""
+
+    def write(self, data: bytes) -> None:
+        self.writes = [*getattr(self, "writes", []), data]
+        super().write(data)
+
+
+class GatheringTests(DialogueCase):
+    def writes(self, data: bytes) -> list[bytes]:
+        """What the server writes for one segment."""
+        client = self.client()
+        transport = Noting()
+        client.protocol._outlet._transport = transport
+        client.send(data)
+        return transport.writes
+
+    def test_what_answers_one_segment_is_one_write(self) -> None:
+        answer, = self.writes(b"a SELECT INBOX\r\nb STATUS INBOX (MESSAGES)\r\nc NOOP\r\n")
+        self.assertEqual([line[:4] for line in answer.split(b"\r\n") if line[:1] != b"*"],
+                         [b"a OK", b"b OK", b"c OK", b""])
+
+    def test_much_is_not_gathered(self) -> None:
+        sizes = [len(data) for data in self.writes(b"a NOOP\r\n" * 5000)]
+        self.assertEqual(sum(sizes), 5000 * len(b"a OK NOOP completed\r\n"))
+        self.assertLess(max(sizes), 17000)
