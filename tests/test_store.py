@@ -64,6 +64,12 @@ class MessageCases(StoreCase):
         self.assertIsInstance(parts, bytes)
         self.assertIsInstance(email, str)
 
+    def test_fetch_measures_what_it_gives(self) -> None:
+        self.append(MAIL, "Subject: x\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nGr\u00fc\u00dfe".encode(), b"")
+        for octets, head, envelope, text in self.rows("octets", "head", "envelope", "preview"):
+            self.assertEqual(octets, len(head) + len(envelope) + len(text.encode()))
+        self.assertEqual(self.rows("uid", "octets"), [(1, 0), (2, 0), (3, 0)])
+
     def test_fetch_gives_what_sort_and_thread_compare(self) -> None:
         self.append(MAIL, b"")
         columns = ("subject", "base_subject", "from_key", "to_key", "cc_key", "from_display", "to_display",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from itertools import chain, islice
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 #: Octets after which a piece of a response goes out; also what is read of a large body at a time.
 PIECE = 262144
-#: Rows that are read before it is looked at how much they are.
-STEP = 16
 
 
 @attrs.frozen
@@ -50,8 +48,6 @@ def without_nul(data: bytes) -> bytes:
 
 Value = bytes | int | Streamed
 _BULKY: frozenset[Column] = frozenset(("content", "head"))
-#: Columns of any length; the others are numbers.
-_LONG: frozenset[Column] = frozenset(("head", "envelope", "body", "bodystructure", "preview", "parts"))
 Convert = Callable[..., Value]
 #: Numbers for UIDs: those of one view.
 Numbers = Callable[[Sequence[int]], Sequence[int]]
@@ -139,7 +135,6 @@ class Plan:
         self.bulky = sum(not _BULKY.isdisjoint(item.columns) for item in items) > 1
         #: No value is ever streamed.
         self.even = "content" not in columns and not self.bulky
-        self._long = [i for i, column in enumerate(columns) if column in _LONG]
 
     def text(self, numbers: Sequence[int], columns: Sequence[Sequence[Any]]) -> bytes:
         """The responses for messages, given as columns; only where the plan is even."""
@@ -154,10 +149,6 @@ class Plan:
             codes = columns[places[0]]
             return map({code: convert(code) for code in set(codes)}.__getitem__, codes)
         return map(convert, *[columns[i] for i in places])
-
-    def weight(self, rows: Sequence[Sequence[Any]]) -> int:
-        """Octets of responses, more or less."""
-        return 64 * len(rows) + sum([len(row[i]) for i in self._long for row in rows])
 
     def line(self, number: int, row: Sequence[Any]) -> bytes | list[bytes | Streamed]:
         """The response for one message; as a list where a value is streamed."""
@@ -240,6 +231,8 @@ def render(account: IAccount, mailbox: int, uids: NumSet, plan: Plan, numbers: N
     ``item``: that of the first message where it begins; Unavailable where that message is gone.
     """
     columns = (*plan.columns, "flags") if watch_seen else plan.columns
+    if plan.even:
+        columns = (*columns, "octets")
     with closing(account.fetch(mailbox, uids, columns)) as rows:  # type: ignore[type-var]
         if plan.even:
             return _render_columns(rows, plan, numbers, watch_seen)
@@ -249,16 +242,18 @@ def render(account: IAccount, mailbox: int, uids: NumSet, plan: Plan, numbers: N
 def _render_columns(rows: Rows, plan: Plan, numbers: Numbers, watch_seen: bool) -> Rendered:
     chunk: list[tuple[Any, ...]] = []
     weight = 0
-    while weight < PIECE and (some := list(islice(rows, STEP))):
-        chunk += some
-        weight += plan.weight(some)
+    for row in rows:
+        chunk.append(row)
+        weight += 64 + row[-1]
+        if weight >= PIECE:
+            break
     if not chunk:
         return Rendered([], None, 0, [], 0)
     columns = list(zip(*chunk, strict=True))
     uids = columns[0]
     unseen: list[int] = []
     if watch_seen:
-        unseen = [uid for uid, flags in zip(uids, columns[-1], strict=True) if not flags & SEEN]
+        unseen = [uid for uid, flags in zip(uids, columns[-2], strict=True) if not flags & SEEN]
     highest = 0 if plan.modseq is None else max(columns[plan.modseq])
     text = plan.text(numbers(uids), columns)
     return Rendered([text], uids[-1] if weight >= PIECE else None, len(chunk), unseen, highest)

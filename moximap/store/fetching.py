@@ -27,6 +27,8 @@ _EXPRESSIONS: Final[dict[Column, str]] = {
     "to_key": "d.to_key", "cc_key": "d.cc_key", "from_display": "d.from_display",
     "to_display": "d.to_display", "message_id": "d.message_id", "references": "d.refs",
     "content": "c.size, c.header_size, c.head, c.body, c.file"}
+_MEASURED: Final[frozenset[Column]] = frozenset(
+    ("head", "envelope", "body", "bodystructure", "parts", "preview"))
 #: Messages that are fetched by one statement alone: a snapshot takes longer to begin, and less for each.
 FEW: Final = 100
 #: Columns of the table that an IContent is made of.
@@ -46,7 +48,9 @@ class Plan:
 def plan(columns: tuple[Column, ...]) -> Plan:
     """A row's content comes last in the statement, so that it is one slice."""
     at = columns.index("content") if "content" in columns else None
-    plain = [_EXPRESSIONS[column] for column in columns if column != "content"]
+    sizes = [f"octet_length({_EXPRESSIONS[column]})" for column in columns if column in _MEASURED]
+    expressions = {**_EXPRESSIONS, "octets": " + ".join(sizes) or "0"}
+    plain = [expressions[column] for column in columns if column != "content"]
     chosen = ", ".join(plain + ([_EXPRESSIONS["content"]] if at is not None else []))
     joins = ""
     if " c." in f" {chosen}" or "|| c." in chosen:

@@ -58,12 +58,13 @@ class NewMessage:
 #: Columns that IAccount.fetch can give.  "flags" is a flag code; "date" InternalDate seconds and
 #: "zone" its minutes; "saved" Unix seconds or None; "content" an IContent; "head" the header's
 #: octets; "envelope", "body", "bodystructure" and "parts" the bytes of the message's Digest;
-#: "emailid", "threadid" text or None; "expunged" 0 or 1.  The rest is what SORT and THREAD compare:
+#: "emailid", "threadid" text or None; "expunged" 0 or 1; "octets" how many there are in "head" and in
+#: what is of the Digest, as far as these are asked for.  The rest is what SORT and THREAD compare:
 #: "sent" a day's ordinal or None, "sent_time" Unix seconds or None, "message_id" bytes or None,
 #: "references" bytes with spaces between ids, the others case-folded text.
 Column = Literal["uid", "flags", "modseq", "date", "zone", "saved", "size", "content", "head",
                  "envelope", "body", "bodystructure", "parts", "preview", "emailid", "threadid",
-                 "expunged", "sent", "sent_time", "subject", "base_subject", "from_key", "to_key",
+                 "expunged", "octets", "sent", "sent_time", "subject", "base_subject", "from_key", "to_key",
                  "cc_key", "from_display", "to_display", "message_id", "references"]
 
 
