@@ -147,9 +147,16 @@ _TABLES = ("commands", "enable", "fetch", "fetch_modifiers", "store_modifiers", 
            "mechanisms")
 
 
+#: A command's name, its row, and what it was parsed to.
+Parsed = tuple[bytes, Spec, ICommand]
+
+
 @attrs.frozen(eq=False)
 class Dialect:
-    """A list of extensions, and their tables merged; two rows of one name are an error."""
+    """A list of extensions, and their tables merged; two rows of one name are an error.
+
+    ``parsed``: commands as they were parsed, by their text without the tag and whether UTF-8 is enabled.
+    """
 
     extensions: tuple[Extension, ...]
     tables: Mapping[str, dict[bytes, Any]] = attrs.field(init=False)
@@ -158,6 +165,7 @@ class Dialect:
     _told: tuple[tuple[bytes, Capability], ...] = attrs.field(init=False)
     _asked: tuple[Callable[[Session], int], ...] = attrs.field(init=False)
     _lines: dict[object, bytes] = attrs.field(init=False, factory=dict)
+    parsed: dict[tuple[bytes | None, bool], Parsed] = attrs.field(init=False, factory=dict)
 
     @tables.default
     def _tables(self) -> dict[str, dict[bytes, Any]]:

@@ -13,7 +13,7 @@ from inspect import isawaitable
 from twisted.logger import Logger
 
 from moximap.imap import encoding
-from moximap.imap.dialect import NOT_AUTHENTICATED, ICommand, Reply, Spec
+from moximap.imap.dialect import NOT_AUTHENTICATED, ICommand, Parsed, Reply, Spec
 from moximap.imap.errors import Bad, Bye, No, Refusal, refusal
 from moximap.imap.framing import Part
 from moximap.imap.grammar import Cursor
@@ -22,6 +22,11 @@ from moximap.imap.view import StoreAnswer
 from moximap.store.errors import StoreError
 
 log = Logger()
+
+
+#: Commands that are parsed only once: how many, and octets of each.
+MOST = 512
+LONGEST = 100
 
 
 class NotIMAP(Exception):
@@ -72,11 +77,14 @@ async def answer(session: Session, parts: Sequence[Part], refused: Refusal | Non
     name = b""
     spec: Spec | None = None
     try:
-        name, spec = start(cursor, session)
+        text = cursor.rest()
+        name, spec, command = _recalled(session, text) or (*start(cursor, session), None)
         allowed(session, spec)
         if refused is not None:
             raise refused
-        command = _parse(spec, cursor)
+        if command is None:
+            command = _parse(spec, cursor)
+            _remember(session, text, (name, spec, command))
         reply = await _run(session, command)
         await catch_up(session, spec.may_expunge, tells=spec.tells)
         _tagged(session, reply or Reply(), name)
@@ -88,6 +96,22 @@ def _parse(spec: Spec, cursor: Cursor) -> ICommand:
     command = spec.parse(cursor)
     cursor.end()
     return command
+
+
+def _recalled(session: Session, text: bytes | None) -> Parsed | None:
+    """What these very words were parsed to before: programs say the same again and again."""
+    known = session.dialect.parsed.get((text, session.utf8))
+    return None if known is None or known[1].capability in session.hidden else known
+
+
+def _remember(session: Session, text: bytes | None, parsed: Parsed) -> None:
+    """Short ones without literals, and none that may have a password."""
+    if text is None or len(text) > LONGEST or parsed[1].states == NOT_AUTHENTICATED:
+        return
+    memory = session.dialect.parsed
+    if len(memory) >= MOST:
+        del memory[next(iter(memory))]
+    memory[text, session.utf8] = parsed
 
 
 async def _run(session: Session, command: ICommand) -> Reply | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any, Protocol
 
 import attrs
@@ -78,10 +79,7 @@ def _describe(session: Session, view: View, given: str) -> None:
     """The untagged responses of SELECT: rev1 hears of RECENT and UNSEEN, rev2 of the name."""
     names = session.account.flags.keywords()
     view.keywords = len(names)
-    permanent = [] if view.read_only else [*all_flags(names), "\\*"]
-    out = [flags_line(all_flags(names)),
-           b"* OK [PERMANENTFLAGS (%b)] flags that are kept\r\n" % encoding.flags(permanent),
-           b"* %d EXISTS\r\n" % len(view.uids)]
+    out = [_flags(names, view.read_only), b"* %d EXISTS\r\n" % len(view.uids)]
     if not session.rev2:
         out.append(b"* 0 RECENT\r\n")
         unseen = view.first_unseen() if view.mailbox.unseen and view.numbering.sequence else None
@@ -95,6 +93,14 @@ def _describe(session: Session, view: View, given: str) -> None:
     if session.rev2:
         out.append(list_line(session, view.mailbox, given))
     session.write(b"".join(out))
+
+
+@lru_cache(maxsize=64)
+def _flags(keywords: tuple[str, ...], read_only: bool) -> bytes:
+    """FLAGS and PERMANENTFLAGS."""
+    names = all_flags(keywords)
+    return flags_line(names) + b"* OK [PERMANENTFLAGS (%b)] flags that are kept\r\n" % encoding.flags(
+        [] if read_only else [*names, "\\*"])
 
 
 def list_line(session: Session, mailbox: Mailbox, given: str) -> bytes:

@@ -1,0 +1,99 @@
+"""The same words a second time are not parsed again, and mean what they mean to who says them."""
+
+from __future__ import annotations
+
+from moximap.imap import dispatch
+from moximap.imap.dialect import Dialect, discover
+from moximap.imap.site import Site
+from tests.dialogue import DialogueCase
+
+
+class AgainTests(DialogueCase):
+    def make_site(self) -> Site:
+        site = super().make_site()
+        site.dialect = Dialect(tuple(discover()))
+        return site
+
+    def texts(self) -> list[bytes | None]:
+        return [text for text, _ in self.site.dialect.parsed]
+
+    def test_it_is_answered_again(self) -> None:
+        self.fill(2)
+        self.dialogue("""
+            C: a EXAMINE INBOX
+            S: * FLAGS {*}
+            S: * OK [PERMANENTFLAGS {*}
+            S: * 2 EXISTS
+            S: * 0 RECENT
+            S: * OK [UNSEEN 1] {*}
+            S: * OK [UIDVALIDITY {v}] {*}
+            S: * OK [UIDNEXT 3] {*}
+            S: * OK [HIGHESTMODSEQ {m}] {*}
+            S: * OK [MAILBOXID {*}
+            S: a OK [READ-ONLY] EXAMINE completed
+            C: b SEARCH UNSEEN
+            S: * SEARCH 1 2
+            S: b OK SEARCH completed
+            C: c SEARCH UNSEEN
+            S: * SEARCH 1 2
+            S: c OK SEARCH completed
+            C: d search unseen
+            S: * SEARCH 1 2
+            S: d OK SEARCH completed
+        """)
+        self.assertEqual(self.texts(), [b" EXAMINE INBOX", b" SEARCH UNSEEN", b" search unseen"])
+
+    def test_the_state_of_who_says_it_is_looked_at(self) -> None:
+        self.client("1").send(b"a SELECT INBOX\r\nb FETCH 1:* FLAGS\r\n")
+        self.client("1").received()
+        self.dialogue("""
+            C2: a FETCH 1:* FLAGS
+            S2: a BAD no mailbox is selected
+        """)
+        self.dialogue("""
+            C3: a SELECT INBOX
+            S3: * OK [CAPABILITY {*}
+            S3: a BAD log in first
+        """, login=None)
+
+    def test_what_is_switched_off_for_somebody_stays_off(self) -> None:
+        self.client("1").send(b"a NAMESPACE\r\n")
+        self.client("1").received()
+        self.client("2").protocol.session.hidden = frozenset([b"NAMESPACE"])
+        self.dialogue("""
+            C2: a NAMESPACE
+            S2: a BAD unknown command NAMESPACE
+        """)
+
+    def test_a_name_is_read_as_who_says_it_writes_names(self) -> None:
+        self.dialogue("""
+            C: a CREATE &AOk-
+            S: * LIST {*}
+            S: a OK {*}
+            C: b STATUS &AOk- (MESSAGES)
+            S: * STATUS &AOk- (MESSAGES 0)
+            S: b OK STATUS completed
+            C: c ENABLE UTF8=ACCEPT
+            S: * ENABLED UTF8=ACCEPT
+            S: c OK {*}
+            C: d STATUS &AOk- (MESSAGES)
+            S: d NO [NONEXISTENT] {*}
+        """)
+
+    def test_no_password_is_kept(self) -> None:
+        self.dialogue("""
+            C: a LOGIN ada secret
+            S: * OK [CAPABILITY {*}
+            S: a OK [CAPABILITY {*}
+            C: b LOGIN ada secret
+            S: b NO already authenticated
+        """, login=None)
+        self.assertEqual(self.texts(), [])
+
+    def test_only_so_many_and_so_long_ones_are_kept(self) -> None:
+        self.patch(dispatch, "MOST", 2)
+        client = self.client()
+        for name in ("a", "b", "c", "d" * 100):
+            client.send(f"x STATUS {name} (MESSAGES)\r\n".encode())
+        client.send(b"x STATUS {1+}\r\ne (MESSAGES)\r\n")
+        self.assertEqual(self.texts(), [b" STATUS b (MESSAGES)", b" STATUS c (MESSAGES)"])
