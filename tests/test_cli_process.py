@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -56,5 +58,10 @@ class Processes(SynchronousTestCase):
         self.assertIn(b"eve", moximap_command(home / "data", "account", "list"))
 
     def test_none_is_missing(self) -> None:
-        self.assertEqual({command.name for command in COMMANDS},
-                         {words[0] for words, _, _ in (*FIRST, *COMMAND)} | {LAST} | ELSEWHERE)
+        self.assertEqual(set(COMMANDS), {words[0] for words, _, _ in (*FIRST, *COMMAND)} | {LAST} | ELSEWHERE)
+
+    def test_delivering_a_letter_loads_neither_tls_nor_the_protocol(self) -> None:
+        code = ("import sys; from moximap.cli.main import main; main.get_command(None, 'deliver'); "
+                "print(*sorted(name for name in sys.modules if name in ('OpenSSL', 'moximap.imap', 'moximap.store')))")
+        said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+        self.assertEqual(said.stdout.strip(), "moximap.store")

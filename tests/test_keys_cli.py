@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from moximap.identity import clientkeys
 from moximap.identity.clientkeys import BadKey
-from moximap.net.tls import fingerprint
+from moximap.net.fingerprint import fingerprint
 from moximap.store.bell import DIRECTORY, Bell
 from tests.server import needs, run
 from tests.test_cli import CommandCase

@@ -24,7 +24,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from moximap.net.certificates import ensure, self_signed
-from moximap.net.tls import BadCertificate, ServerTLS, fingerprint, peer_key, public_key_info
+from moximap.net.fingerprint import fingerprint, public_key_info
+from moximap.net.tls import BadCertificate, ServerTLS, peer_key
 
 LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
 

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption, Encoding, KeySerializationEncryption, NoEncryption, PrivateFormat, pkcs12)
 from cryptography.x509.oid import NameOID
 
-from moximap.net.tls import fingerprint
+from moximap.net.fingerprint import fingerprint
 from moximap.store.keys import KeyRecord
 
 #: Nobody looks at the dates of a client's certificate here; elsewhere they should not be in the way.

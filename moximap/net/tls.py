@@ -8,9 +8,7 @@ nothing here.  Sessions are never resumed, since a resumed one does not show its
 from __future__ import annotations
 
 import re
-from base64 import urlsafe_b64encode
 from collections.abc import Callable, Sequence
-from hashlib import sha256
 from pathlib import Path
 from time import monotonic
 from typing import Any, Final
@@ -21,6 +19,8 @@ from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.internet.ssl import CertificateOptions
 from twisted.logger import Logger
 from zope.interface import implementer
+
+from moximap.net.fingerprint import fingerprint
 
 #: Seconds for which files that were looked at are taken to be as they were.
 RECHECK: Final = 1.0
@@ -170,31 +170,3 @@ def peer_key(transport: object) -> str | None:
     if certificate is None:
         return None
     return fingerprint(crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate))
-
-
-def fingerprint(certificate: bytes) -> str:
-    """The fingerprint of the key in a certificate's DER."""
-    return urlsafe_b64encode(sha256(public_key_info(certificate)).digest()).decode().rstrip("=")
-
-
-def public_key_info(certificate: bytes) -> bytes:
-    """The SubjectPublicKeyInfo of a certificate's DER, as it stands there (RFC 5280 4.1).
-
-    Sliced, not parsed and written again: a key of a kind that no library knows, in a certificate
-    that a strict reader refuses, has a fingerprint all the same.  OpenSSL has read it before us.
-    """
-    place = _element(certificate, 0)[0]                    # into Certificate
-    place = _element(certificate, place)[0]                # into TBSCertificate
-    for _ in range(5 + (certificate[place] == 0xA0)):      # [version,] serialNumber ... subject
-        place = _element(certificate, place)[1]
-    return certificate[place:_element(certificate, place)[1]]
-
-
-def _element(der: bytes, place: int) -> tuple[int, int]:
-    """Where the contents of the DER element at ``place`` start, and where it ends."""
-    length, start = der[place + 1], place + 2
-    if length & 0x80:
-        octets = length & 0x7F
-        length = int.from_bytes(der[start:start + octets], "big")
-        start += octets
-    return start, start + length
