@@ -42,6 +42,8 @@ class NumSet:
     @classmethod
     def ascending(cls, numbers: array[int]) -> NumSet:
         """The set of numbers that are ascending already: a block without a gap costs one comparison."""
+        if numbers and numbers[-1] - numbers[0] == len(numbers) - 1:
+            return cls(((numbers[0], numbers[-1]),))
         out: list[tuple[int, int]] = []
         first = last = -2
         for start in range(0, len(numbers), 256):

@@ -33,10 +33,14 @@ ANY_STATE = NOT_AUTHENTICATED | LOGGED_IN
 
 @attrs.frozen
 class Reply:
-    """What a command's tagged OK says; ``code`` is the response code without its brackets."""
+    """What a command's tagged OK says; ``code`` is the response code without its brackets.
+
+    ``told``: what changed was told just now.
+    """
 
     text: str = ""
     code: bytes | None = None
+    told: bool = False
 
 
 class ICommand(Protocol):

@@ -28,6 +28,8 @@ log = Logger()
 MOST = 512
 LONGEST = 100
 
+_DONE = Reply()
+
 
 class NotIMAP(Exception):
     """A line that is no IMAP command at all: it has no tag."""
@@ -85,9 +87,10 @@ async def answer(session: Session, parts: Sequence[Part], refused: Refusal | Non
         if command is None:
             command = _parse(spec, cursor)
             _remember(session, text, (name, spec, command))
-        reply = await _run(session, command)
-        await catch_up(session, spec.may_expunge, tells=spec.tells)
-        _tagged(session, reply or Reply(), name)
+        reply = await _run(session, command) or _DONE
+        if not reply.told:
+            await catch_up(session, spec.may_expunge, tells=spec.tells)
+        _tagged(session, reply, name)
     except Exception as error:
         await _failed(session, error, spec)
 

@@ -183,7 +183,9 @@ class View:
         if answer is not None and answer.silent:
             return self._answered(list(zip(only.modseqs, only.uids, only.flags, strict=True)), answer)
         told = self.fetches(only.uids, only.flags, only.modseqs)
-        return told if answer is None else told + self._unchanged(only.uids, answer)
+        if answer is None or only in answer.stored.changes and len(only.uids) == len(answer.targets):
+            return told
+        return told + self._unchanged(only.uids, answer)
 
     def _merge(self, changes: Iterable[Changes]) -> tuple[dict[int, tuple[int, int]], dict[int, int]]:
         """The last state of each message: uid -> (modseq, flags) not told yet, and uid -> modseq expunged."""

@@ -145,29 +145,42 @@ def keep_log(connection: apsw.Connection) -> None:
     connection.file_control("main", apsw.SQLITE_FCNTL_PERSIST_WAL, ctypes.addressof(yes))
 
 
-def is_removed(connection: apsw.Connection) -> bool:
-    """Whether the database's file is gone, or another is in its place: what is written is lost."""
-    moved = ctypes.c_int(0)
-    connection.file_control("main", apsw.SQLITE_FCNTL_HAS_MOVED, ctypes.addressof(moved))
-    return bool(moved.value)
+class Removal:
+    """Whether a connection's database file is gone, or another is in its place: what is written is lost."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self._moved = ctypes.c_int(0)
+        self._address = ctypes.addressof(self._moved)
+
+    def __bool__(self) -> bool:
+        self._connection.file_control("main", apsw.SQLITE_FCNTL_HAS_MOVED, self._address)
+        return bool(self._moved.value)
 
 
-def be_patient(connection: apsw.Connection, seconds: float) -> None:
-    """Let a connection wait for locks that another process has.
+class Patience:
+    """How many seconds a connection waits for locks that another process has.
 
     SQLite's own waiting sleeps for up to 100 ms, in which a busy process comes and goes a hundred
     times: who waits so long would hardly ever find the door open.
     """
-    started = 0.0
 
-    def wait(attempt: int) -> bool:
-        nonlocal started
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._started = 0.0
+
+    def __call__(self, attempt: int) -> bool:
+        if not self.seconds:
+            return False
         if not attempt:
-            started = monotonic()
+            self._started = monotonic()
         sleep(0.0002 if attempt < 100 else 0.001)
-        return monotonic() - started < seconds
+        return monotonic() - self._started < self.seconds
 
-    connection.set_busy_handler(wait)
+
+def be_patient(connection: apsw.Connection, seconds: float) -> None:
+    """Let a connection wait for locks that another process has."""
+    connection.set_busy_handler(Patience(seconds))
 
 
 def prepare(path: Path, schema: str) -> None:

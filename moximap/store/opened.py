@@ -200,6 +200,10 @@ class OpenAccount:
             return written
 
         tried: Deferred[_W] = self._quick(method, *args, now=True, **kwargs)
+        written = getattr(tried, "result", None)
+        if isinstance(written, Written):              # it was at once: nobody can have stopped waiting
+            self.applied(written)
+            return tried
         return self._taken_in(tried.addErrback(busy))
 
     def _taken_in(self, written: Deferred[_W]) -> Deferred[_W]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Iterable
-from itertools import compress
+from functools import lru_cache
+from itertools import chain, compress
 from typing import Final, Literal
 
 from moximap.store.database import Bindings, every
@@ -21,12 +22,12 @@ Row = tuple[int, int, int, int]              # uid, flag code, size, modseq
 
 def store(transaction: Transaction, mailbox: int, uids: NumSet, how: Literal["+", "-", "="],
           flags: Flags, cursor: int, unchangedsince: int | None, known: Known | None = None) -> Stored:
-    box = transaction.need_id(mailbox)
     conditions = pieces(transaction.execute, mailbox, uids)
-    if known is not None and unchangedsince is None and box.modseq <= min(known.modseq, cursor):
-        stored = _store_known(transaction, box, conditions, known, how, flags)
+    if known is not None and unchangedsince is None:
+        stored = _store_known(transaction, mailbox, conditions, known, how, flags, cursor)
         if stored is not None:
             return stored
+    box = transaction.need_id(mailbox)
     rows = _targets(transaction, mailbox, conditions)
     foreign = NumSet.of(row[0] for row in rows if row[3] > cursor) if box.modseq > cursor else NumSet()
     modified = NumSet()
@@ -43,27 +44,30 @@ def store(transaction: Transaction, mailbox: int, uids: NumSet, how: Literal["+"
     return _written(transaction, box, rows, becomes, foreign, modified)
 
 
-def _store_known(transaction: Transaction, box: Mailbox, conditions: list[tuple[str, Bindings]],
-                 known: Known, how: Literal["+", "-", "="], flags: Flags) -> Stored | None:
-    """The same where nothing has changed in the mailbox since the caller looked: nothing is read.
+def _store_known(transaction: Transaction, mailbox: int, conditions: list[tuple[str, Bindings]],
+                 known: Known, how: Literal["+", "-", "="], flags: Flags, cursor: int) -> Stored | None:
+    """The same where nothing has changed in the mailbox since the caller looked: no message is read.
 
-    None where sizes are needed: \\Deleted changes, and what is deleted is summed up.
+    None where that is not so, or sizes are needed: \\Deleted changes, and what is deleted is summed up.
     """
-    counts = Counter(known.flags)
-    becomes = transaction.flags.changed(counts, how, flags)
-    if any((old ^ new) & DELETED for old, new in becomes.items()):
+    before = transaction.modseq_of(mailbox)
+    if before is None or before > min(known.modseq, cursor):
         return None
+    counts = {code: known.flags.count(code) for code in set(known.flags)}
+    becomes = transaction.flags.changed(counts, how, flags)
     if not becomes:
         return Stored(transaction.counters.modseq, ())
-    _update(transaction, box.id, conditions, becomes)
+    if any((old ^ new) & DELETED for old, new in becomes.items()):
+        return None
+    _update(transaction, mailbox, conditions, becomes)
     uids, codes = known.uids, array("Q", map(becomes.get, known.flags, known.flags))
     if len(becomes) < len(counts):
         others = [old in becomes for old in known.flags]
         uids, codes = array("I", compress(uids, others)), array("Q", compress(codes, others))
     unseen = sum(counts[old] * (bool(old & SEEN) - bool(new & SEEN)) for old, new in becomes.items())
-    transaction.log(box.id, uids)
-    transaction.touch(box.id, Tally(unseen=unseen))
-    return Stored(transaction.modseq, (transaction.changed(box, uids, codes),))
+    transaction.log(mailbox, uids)
+    transaction.touch(mailbox, Tally(unseen=unseen))
+    return Stored(transaction.modseq, (transaction.changed_since(before, mailbox, uids, codes),))
 
 
 def _targets(transaction: Transaction, mailbox: int,
@@ -85,16 +89,19 @@ def _update(transaction: Transaction, mailbox: int, conditions: list[tuple[str, 
     this operation's modseq.
     """
     pairs = list(becomes.items())
+    modseq = transaction.modseq
     for start in range(0, len(pairs), _AT_ONCE):
         some = pairs[start:start + _AT_ONCE]
-        marks = ", ".join("?" * len(some))
-        new = "CASE flags" + " WHEN ? THEN ?" * len(some) + " END"
         for clause, bindings in conditions:
-            transaction.execute(
-                f"UPDATE message SET flags = {new}, modseq = ? WHERE mailbox = ? AND NOT expunged"
-                f" AND {clause} AND flags IN ({marks}) AND modseq < ?",
-                (*(code for pair in some for code in pair), transaction.modseq, mailbox, *bindings,
-                 *(old for old, _ in some), transaction.modseq))
+            transaction.execute(_mapping(len(some), clause), (*chain(*some), modseq, mailbox, *bindings,
+                                                              *[old for old, _ in some], modseq))
+
+
+@lru_cache
+def _mapping(codes: int, clause: str) -> str:
+    new = "CASE flags" + " WHEN ? THEN ?" * codes + " END"
+    return (f"UPDATE message SET flags = {new}, modseq = ? WHERE mailbox = ? AND NOT expunged"
+            f" AND {clause} AND flags IN ({', '.join('?' * codes)}) AND modseq < ?")
 
 
 def _written(transaction: Transaction, box: Mailbox, rows: list[Row], becomes: dict[int, int],

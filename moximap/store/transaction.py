@@ -144,6 +144,11 @@ class Transaction:
             self.execute("UPDATE mailbox SET uidnext = ? WHERE id = ?", (first, mailbox.id))
         return range(first, first + count)
 
+    def modseq_of(self, id: int) -> int | None:
+        """The modseq of a mailbox's last change, None where it was removed."""
+        row = one(self.execute, "SELECT modseq FROM mailbox WHERE id = ? AND NOT removed", (id,))
+        return None if row is None else int(row[0])
+
     def touch(self, mailbox: int, tally: Tally, new: int = 0) -> None:
         """Move a mailbox's counters, give out ``new`` UIDs, and stamp it."""
         self.execute(
@@ -155,16 +160,22 @@ class Transaction:
 
     def log(self, mailbox: int, uids: Sequence[int]) -> None:
         """Log ascending UIDs as touched: once for each mailbox, its runs must not overlap."""
-        self.executemany("INSERT INTO log (mailbox, modseq, lo, hi) VALUES (?, ?, ?, ?)",
-                         [(mailbox, self.modseq, lo, hi) for lo, hi in runs(uids)])
+        modseq = self.modseq
+        for low, high in runs(uids):
+            self.execute("INSERT INTO log (mailbox, modseq, lo, hi) VALUES (?, ?, ?, ?)",
+                         (mailbox, modseq, low, high))
 
     def changed(self, mailbox: Mailbox, uids: array[int], codes: array[int],
                 expunged: array[int] | None = None) -> Changes:
         """The Changes of this operation in a mailbox, known as it was before."""
+        return self.changed_since(mailbox.modseq, mailbox.id, uids, codes, expunged)
+
+    def changed_since(self, since: int, mailbox: int, uids: array[int], codes: array[int],
+                      expunged: array[int] | None = None) -> Changes:
+        """The same, of a mailbox whose modseq was ``since``."""
         gone = array("I") if expunged is None else expunged
-        return Changes(mailbox.id, mailbox.modseq, self.modseq, uids, codes,
-                       array("Q", [self.modseq]) * len(uids), gone,
-                       array("Q", [self.modseq]) * len(gone))
+        stamp = array("Q", [self.modseq])
+        return Changes(mailbox, since, self.modseq, uids, codes, stamp * len(uids), gone, stamp * len(gone))
 
 
 def runs(uids: Sequence[int]) -> list[tuple[int, int]]:

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 import apsw
 import attrs
 
-from moximap.store.database import PATIENCE, be_patient, is_removed, translate
+from moximap.store.database import PATIENCE, Patience, Removal, translate
 from moximap.store.errors import Busy, Unavailable
 from moximap.store.flags import FlagTable
 from moximap.store.transaction import Counters, Transaction
@@ -89,6 +89,8 @@ class Writer:
                  committed: Callable[[bool], None]) -> None:
         self._connect = connect
         self._connection: apsw.Connection | None = None
+        self._removed: Removal
+        self._patience = Patience(PATIENCE)
         self._flags = flags
         self._committed = committed
         self._durable = True
@@ -118,13 +120,10 @@ class Writer:
             raise Busy("another thread is writing")
         job = Job(work, durable=False)
         try:
-            connection = self._open()
-            connection.set_busy_handler(None)
-            try:
-                self._serve([job])  # type: ignore[list-item]
-            finally:
-                be_patient(connection, PATIENCE)
+            self._patience.seconds = 0.0
+            self._serve([job])  # type: ignore[list-item]
         finally:
+            self._patience.seconds = PATIENCE
             self._queue.pass_on()
         if job.error is not None and isinstance(job.error.__cause__, apsw.BusyError):
             raise Busy("another process is writing")
@@ -155,12 +154,15 @@ class Writer:
         if self._closed:
             raise Unavailable("the account was closed")
         if self._connection is None:
-            self._connection = self._connect()
+            connection = self._connect()
+            connection.set_busy_handler(self._patience)
+            self._removed = Removal(connection)
+            self._connection = connection
         return self._connection
 
     def _commit(self, batch: list[Job[object]]) -> None:
         connection = self._open()
-        if is_removed(connection):
+        if self._removed:
             raise Unavailable("the account was removed")
         durable = any(job.durable for job in batch)
         if durable is not self._durable:
@@ -172,23 +174,25 @@ class Writer:
         after = before.copy()
         for job in batch:
             after = self._attempt(connection, job, after, alone=len(batch) == 1)
-        if after != before:
+        changed = after != before
+        if changed:
             after.write(connection)
         connection.execute("COMMIT")
-        if after != before:
+        if changed:
             self._flags.catch_up(connection, after.keywordsets)
             self._committed(durable)
 
     def _attempt(self, connection: apsw.Connection, job: Job[object], counters: Counters,
                  alone: bool) -> Counters:
         """Run one operation; the counters after it, or where it failed those before."""
-        mine = counters.copy()
-        transaction = Transaction(connection, mine)
         job.error = None
         if alone:
+            transaction = Transaction(connection, counters)
             job.result = job.work(transaction)
             transaction.finish()
-            return mine
+            return counters
+        mine = counters.copy()
+        transaction = Transaction(connection, mine)
         connection.execute("SAVEPOINT job")
         try:
             job.result = job.work(transaction)

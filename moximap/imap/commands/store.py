@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
@@ -26,6 +28,10 @@ _HOW: dict[bytes, Literal["+", "-", "="]] = {b"+": "+", b"-": "-", b"": "="}
 
 #: Messages that are changed without a trip through a thread.
 FEW = 10
+
+_USUAL = re.compile(rb"([+-]?)FLAGS(\.SILENT)? \((\\?[A-Z$]+(?: \\?[A-Z$]+)*)\)", re.IGNORECASE)
+_SHORT = 100
+_TOLD = Reply(told=True)
 
 
 class IStoreModifier(Protocol):
@@ -55,19 +61,25 @@ class Store:
         if not uids:
             return None
         stored = await change_flags(session, uids, self.how, self.flags, self.silent, options)
+        if not self.modifiers:
+            return _TOLD
         replies = [modifier.reply(session, self, stored) for modifier in self.modifiers]
         return next((reply for reply in replies if reply is not None), None)
 
 
 async def change_flags(session: Session, uids: array[int], how: Literal["+", "-", "="],
-                       flags: Iterable[str], silent: bool, options: Mapping[str, Any] = MappingProxyType({})
+                       flags: tuple[str, ...], silent: bool, options: Mapping[str, Any] = MappingProxyType({})
                        ) -> Stored:
     """Change flags of messages in the selected mailbox, and tell what came of it."""
     view, targets = session.selected, NumSet.ascending(uids)
     change = session.change_few if len(targets) <= FEW else session.change
-    with session.waiting(Progress()):
-        stored = await change(session.account.store, view.mailbox.id, targets, how, tuple(flags),
-                              cursor=view.changed, known=_known(session, uids), **options)
+    changed = change(session.account.store, view.mailbox.id, targets, how, flags, cursor=view.changed,
+                     known=_known(session, uids), **options)
+    if changed.called:
+        stored = await changed
+    else:
+        with session.waiting(Progress()):
+            stored = await changed
     await catch_up(session, False, answered=StoreAnswer(targets, silent, stored, bool(options)))
     return stored
 
@@ -94,6 +106,10 @@ def parse_store(uid: bool) -> Callable[[Cursor], Store]:
         p.sp()
         messages = MessageSet.parse(p, uid)
         p.sp()
+        usual = _usual_change(rest) if (rest := p.rest()) is not None and len(rest) <= _SHORT else None
+        if usual is not None and rest is not None:
+            p.skip(len(rest))
+            return Store(messages, *usual)
         modifiers = p.list_of(lambda: _modifier(p)) if p.peek() == b"(" else []
         if modifiers:
             p.sp()
@@ -103,6 +119,16 @@ def parse_store(uid: bool) -> Callable[[Cursor], Store]:
         p.sp()
         return Store(messages, how, check_flags(_flags(p)), silent, tuple(modifiers))
     return parse
+
+
+@lru_cache
+def _usual_change(rest: bytes) -> tuple[Literal["+", "-", "="], tuple[str, ...], bool] | None:
+    """What comes behind the messages, where that is what clients say all day: they say the same few again."""
+    found = _USUAL.fullmatch(rest)
+    if found is None:
+        return None
+    sign, silent, flags = found.groups()
+    return _HOW[sign], check_flags(tuple(flags.decode().split(" "))), silent is not None
 
 
 def _modifier(p: Cursor) -> IStoreModifier:
