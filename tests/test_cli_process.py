@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from moximap.cli.main import COMMANDS
-from tests.server import moximap_command, moximap_process
+from tests.server import moximap_command, moximap_process, run
 
 LETTER = b"From: a@example.org\r\nSubject: letter\r\n\r\nbody\r\n"
 #: Commands that are there when the others run, one after the other.
@@ -63,5 +62,4 @@ class Processes(SynchronousTestCase):
     def test_delivering_a_letter_loads_neither_tls_nor_the_protocol(self) -> None:
         code = ("import sys; from moximap.cli.main import main; main.get_command(None, 'deliver'); "
                 "print(*sorted(name for name in sys.modules if name in ('OpenSSL', 'moximap.imap', 'moximap.store')))")
-        said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-        self.assertEqual(said.stdout.strip(), "moximap.store")
+        self.assertEqual(run(sys.executable, "-c", code).strip(), b"moximap.store")
