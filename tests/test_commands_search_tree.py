@@ -172,6 +172,13 @@ class MemoryTests(SynchronousTestCase):
         self.assertEqual(len(matching(And((JUNK, SEEN)), columns_of(rows), counted)), 500)
         self.assertEqual(asked, ["$Junk"])
 
+    def test_few_of_many_are_found_and_many_of_them(self) -> None:
+        rows = [(3 * uid, 1 if uid % 50 else 4, 1) for uid in range(1, 1001)]
+        for tree, count in ((SEEN, 980), (Not(SEEN), 20), (FLAGGED, 20), (And((SEEN, FLAGGED)), 0)):
+            found = matching(tree, columns_of(rows), codes).tolist()
+            self.assertEqual(found, [uid for uid, code, modseq in rows if naive(tree, uid, code, modseq)])
+            self.assertEqual(len(found), count)
+
     def test_a_range_of_everything_copies_nothing(self) -> None:
         columns = columns_of([(uid, 0, 1) for uid in range(1, 11)])
         self.assertIs(columns.within(NumSet(((1, 10),))), columns)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection
-from functools import reduce
+from functools import lru_cache, reduce
 from itertools import compress
 from operator import and_
 from sys import byteorder
@@ -24,6 +24,8 @@ from moximap.values import SYSTEM_BITS, SYSTEM_FLAGS, NumSet
 _SYSTEM: Final = {name.lower(): bit for name, bit in SYSTEM_FLAGS.items()}
 #: More tests than this in one tree are no work for the reactor thread.
 MOST_TESTS: Final = 100
+#: One message of so many, and fewer, are looked for one by one.
+FEW: Final = 8
 #: Numbers of the keyword sets (flag code >> SYSTEM_BITS) that have a keyword.
 Codes = Callable[[str], Collection[int] | None]
 
@@ -68,7 +70,19 @@ def matching(tree: SearchTree, columns: Columns, codes: Codes) -> array[int]:
     """The UIDs of the messages that a tree matches, ascending."""
     if isinstance(tree, All):
         return columns.uids
-    return array("I", compress(columns.uids, _Verdicts(columns, codes).column(tree)))
+    return _chosen(columns.uids, _Verdicts(columns, codes).column(tree))
+
+
+def _chosen(uids: array[int], verdict: bytes) -> array[int]:
+    """The UIDs whose byte is 1: where they are few, by looking for those."""
+    if verdict.count(1) * FEW > len(verdict):
+        return array("I", compress(uids, verdict))
+    out = array("I")
+    place = verdict.find(1)
+    while place >= 0:
+        out.append(uids[place])
+        place = verdict.find(1, place + 1)
+    return out
 
 
 class _Flags(dict[int, int]):
@@ -84,9 +98,14 @@ class _Flags(dict[int, int]):
 
 def _by_system_flags(tree: SearchTree, flags: array[int]) -> bytes:
     """System flags are all in the lowest octet of a code: these octets are translated at once."""
-    test = _test(tree, lambda name: None)
     lowest = 0 if byteorder == "little" else flags.itemsize - 1
-    return flags.tobytes()[lowest::flags.itemsize].translate(bytes(map(test, range(256))))
+    return flags.tobytes()[lowest::flags.itemsize].translate(_octets(tree))
+
+
+@lru_cache(maxsize=128)
+def _octets(tree: SearchTree) -> bytes:
+    """A byte for each octet, whether the tree matches flags of that octet."""
+    return bytes(map(_test(tree, lambda name: None), range(256)))
 
 
 def _test(tree: SearchTree, codes: Codes) -> Callable[[int], bool]:
@@ -115,7 +134,6 @@ class _Verdicts:
         self._columns = columns
         self._codes = codes
         self._count = len(columns.uids)
-        self._ones = int.from_bytes(b"\1" * self._count, "little")
 
     def column(self, tree: SearchTree) -> bytes:
         """A byte for each message."""
@@ -136,9 +154,12 @@ class _Verdicts:
         if isinstance(tree, Or):
             return self._number(tree.left) | self._number(tree.right)
         if isinstance(tree, Not):
-            return self._ones ^ self._number(tree.term)
+            return self._ones() ^ self._number(tree.term)
         assert isinstance(tree, All)
-        return self._ones
+        return self._ones()
+
+    def _ones(self) -> int:
+        return int.from_bytes(b"\1" * self._count, "little")
 
     def _number(self, tree: SearchTree) -> int:
         return int.from_bytes(self.column(tree), "little")
