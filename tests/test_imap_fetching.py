@@ -24,3 +24,15 @@ class PieceTests(OnDisk, StoreCase):
         self.assertEqual(lasts, [2, 4, None])
         self.assertEqual(text, b"".join(b"* %d FETCH (UID %d BODY[HEADER] {%d}\r\n%b)\r\n"
                                         % (uid, uid, len(head), head) for uid in range(1, 6)))
+
+    def test_of_many_items_of_the_header_one_is_made_at_a_time(self) -> None:
+        self.patch(fetching, "PIECE", 30)
+        self.append(b"A: 1\r\nB: 2\r\n\r\n")
+        items = [BodySection(b"BODY[%d]" % number, Section(text=b"HEADER.FIELDS", fields=(name,)))
+                 for number, name in enumerate((b"a", b"b", b"c") * 1000)]
+        plan = fetching.Plan(items, fetching.Context(lambda code: b""), b"FETCH")
+        self.assertEqual(plan.columns, ("uid", "head"))
+        piece = fetching.render(self.account, self.inbox(), ALL, plan, lambda uids: uids, False)
+        self.assertEqual(piece.parts, [b"* 1 FETCH (", b"BODY[0] {8}\r\nA: 1\r\n\r\n",
+                                       b" ", b"BODY[1] {8}\r\nB: 2\r\n\r\n"])
+        self.assertEqual((piece.last, piece.item), (1, 2))

@@ -47,7 +47,6 @@ def without_nul(data: bytes) -> bytes:
 
 
 Value = bytes | int | Streamed
-_BULKY: frozenset[Column] = frozenset(("content", "head"))
 Convert = Callable[..., Value]
 #: Numbers for UIDs: those of one view.
 Numbers = Callable[[Sequence[int]], Sequence[int]]
@@ -120,9 +119,15 @@ class Plan:
         columns: list[Column] = ["uid"]
         takes: list[tuple[tuple[int, ...], Convert | None]] = []
         formats = []
+        #: Several values that may be large are not all rendered at once, nor made where rows are read.
+        self.bulky = sum(column in ("content", "head") or not isinstance(column, str)
+                         for item in items for column in item.columns) > 1
         for item in items:
-            columns += [c for c in item.columns if c not in columns]
-            takes.append((tuple(columns.index(c) for c in item.columns), item.converter(context)))
+            wanted, convert = item.columns, item.converter(context)
+            if self.bulky and not isinstance(first := wanted[0], str):
+                wanted, convert = ("head",), first.of_head
+            columns += [c for c in wanted if c not in columns]
+            takes.append((tuple(map(columns.index, wanted)), convert))
             formats.append(item.format)
         self.columns = tuple(columns)
         self.modseq = columns.index("modseq") if "modseq" in columns else None
@@ -131,8 +136,8 @@ class Plan:
         self._head = b"* %d " + word + b" ("
         self._codes = [i for i, column in enumerate(columns) if column == "flags"]
         self._format = self._head + b" ".join(formats) + b")\r\n"
-        #: Several values that may be large are not all rendered at once.
-        self.bulky = sum(not _BULKY.isdisjoint(item.columns) for item in items) > 1
+        #: What "octets" does not measure.
+        self.made = [i for i, column in enumerate(columns) if not isinstance(column, str)]
         #: No value is ever streamed.
         self.even = "content" not in columns and not self.bulky
 
@@ -204,7 +209,7 @@ class Plan:
         known = view.image.columns(uids)
         if known is None:
             return None
-        sources = {"uid": uids, "flags": known[0], "modseq": known[1]}
+        sources: dict[object, array[int]] = {"uid": uids, "flags": known[0], "modseq": known[1]}
         return self.text(view.numbering.numbers(view, uids), [sources[c] for c in self.columns])
 
 
@@ -245,6 +250,8 @@ def _render_columns(rows: Rows, plan: Plan, numbers: Numbers, watch_seen: bool) 
     for row in rows:
         chunk.append(row)
         weight += 64 + row[-1]
+        for place in plan.made:
+            weight += len(row[place])
         if weight >= PIECE:
             break
     if not chunk:

@@ -6,7 +6,7 @@ memory on headers of any size.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 import attrs
@@ -64,27 +64,28 @@ def select(header: bytes, names: frozenset[bytes], exclude: bool = False) -> byt
     if sought is None:
         found = b"".join([raw for raw, name in _raw_fields(header) if (name.lower() in names) != exclude])
     else:
-        found = _found(sought, header)
-    blank = header.endswith((b"\n\r\n", b"\n\n")) or header in (b"\r\n", b"\n")
-    return found + b"\r\n" if blank else found
+        whole = b"\n" + header
+        fields = sought(whole)
+        found = b"".join(fields)[1:]
+        if fields and not whole.endswith(fields[-1]):
+            found += b"\n"
+    if header.endswith((b"\n\r\n", b"\n\n")) or header in (b"\r\n", b"\n"):
+        return found + b"\r\n"
+    return found
 
 
 @lru_cache(maxsize=256)
-def _sought(names: frozenset[bytes]) -> re.Pattern[bytes] | None:
-    """Fields of these names, with the line end before each, which is quick to search for; None for many."""
+def _sought(names: frozenset[bytes]) -> Callable[[bytes], list[bytes]] | None:
+    """What finds fields of these names, with the line end before each, which is quick to search for.
+
+    None for very many names, and for none that a field can have.
+    """
     possible = sorted(name for name in names if _NAME.fullmatch(name))
     if not 0 < len(possible) <= MANY:
         return None
     firsts = b"".join(re.escape(name[:1]) + re.escape(name[:1].upper()) for name in possible)
     one = b"|".join(re.escape(name) for name in possible)
-    return re.compile(rb"\n(?=[%b])(?i:%b)[ \t]*+:[^\n]*+(?:\n[ \t][^\n]*+)*+" % (firsts, one))
-
-
-def _found(sought: re.Pattern[bytes], header: bytes) -> bytes:
-    header = b"\n" + header
-    found = sought.findall(header)
-    text = b"".join(found)[1:]
-    return text if not found or header.endswith(found[-1]) else text + b"\n"
+    return re.compile(rb"\n(?=[%b])(?i:%b)[ \t]*+:[^\n]*+(?:\n[ \t][^\n]*+)*+" % (firsts, one)).findall
 
 
 def values(header: bytes, name: bytes) -> list[bytes]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ import attrs
 from moximap.store.contents import Files
 from moximap.store.flags import FlagTable
 from moximap.store.interfaces import Column
+from moximap.store.made import IOfHead, Made
 from moximap.store.transaction import pieces
 from moximap.values import NumSet
 
@@ -27,30 +28,51 @@ _EXPRESSIONS: Final[dict[Column, str]] = {
     "to_key": "d.to_key", "cc_key": "d.cc_key", "from_display": "d.from_display",
     "to_display": "d.to_display", "message_id": "d.message_id", "references": "d.refs",
     "content": "c.size, c.header_size, c.head, c.body, c.file"}
+_MADE: Final = Made()
 _MEASURED: Final[frozenset[Column]] = frozenset(
     ("head", "envelope", "body", "bodystructure", "parts", "preview"))
 #: Messages that are fetched by one statement alone: a snapshot takes longer to begin, and less for each.
 FEW: Final = 100
+#: From so many UIDs on what is made of headers is not remembered: they would only drive out each other.
+WIDE: Final = 5000
 #: Columns of the table that an IContent is made of.
 _WIDTH: Final = 5
+
+Rows = Iterator[tuple[Any, ...]]
 
 
 @attrs.frozen
 class Plan:
-    """A SELECT that lacks its condition on uid, the same for a range, and where in its rows a content is."""
+    """A SELECT that lacks its condition on uid, the same for a range, and where in its rows a content is,
+    and what is made of headers, by number of the content if it is ``remembered``."""
 
     select: str
     ranged: str
     content: int | None
+    made: list[tuple[int, IOfHead]]
+    remembered: bool
+
+    def rows(self, connection: apsw.Connection, files: Files, statement: str,
+             bindings: tuple[object, ...]) -> Rows:
+        """The rows of one of the two, with their values as Column has them."""
+        rows: Rows = connection.execute(statement, bindings)
+        if self.content is not None:
+            rows = _with_content(rows, files, self.content)
+        for place, column in self.made:
+            make = _MADE.maker(files, column, _heads(connection)) if self.remembered else column.of_head
+            rows = _with_made(rows, place, make)
+        return rows
 
 
 @lru_cache(maxsize=200)
-def plan(columns: tuple[Column, ...]) -> Plan:
+def plan(columns: tuple[Column, ...], wide: bool) -> Plan:
     """A row's content comes last in the statement, so that it is one slice."""
     at = columns.index("content") if "content" in columns else None
     sizes = [f"octet_length({_EXPRESSIONS[column]})" for column in columns if column in _MEASURED]
     expressions = {**_EXPRESSIONS, "octets": " + ".join(sizes) or "0"}
-    plain = [expressions[column] for column in columns if column != "content"]
+    source = "c.head" if wide else "m.content"
+    plain = [expressions[column] if isinstance(column, str) else source for column in columns
+             if column != "content"]
     chosen = ", ".join(plain + ([_EXPRESSIONS["content"]] if at is not None else []))
     joins = ""
     if " c." in f" {chosen}" or "|| c." in chosen:
@@ -59,25 +81,23 @@ def plan(columns: tuple[Column, ...]) -> Plan:
         joins += " JOIN digest d ON d.content = m.content"
     select = (f"SELECT {chosen} FROM message m{joins}"
               " WHERE m.mailbox = ? AND m.content IS NOT NULL AND m.{} ORDER BY m.uid")
-    return Plan(select, select.format("uid BETWEEN ? AND ?"), at)
+    made = [(place, column) for place, column in enumerate(columns) if not isinstance(column, str)]
+    return Plan(select, select.format("uid BETWEEN ? AND ?"), at, made, not wide)
 
 
 def fetch(connection: apsw.Connection, files: Files, mailbox: int, uids: NumSet,
           columns: Sequence[Column]) -> Iterator[tuple[object, ...]]:
     """Rows in order of UID, in the transaction that the connection has begun."""
-    what = plan(tuple(columns))
+    what = plan(tuple(columns), _is_wide(uids.ranges))
     for clause, bindings in pieces(connection.execute, mailbox, uids):
-        rows = connection.execute(what.select.format(clause), (mailbox, *bindings))
-        yield from rows if what.content is None else _with_content(rows, files, what.content)
+        yield from what.rows(connection, files, what.select.format(clause), (mailbox, *bindings))
 
 
 def fetch_range(connection: apsw.Connection, files: Files, flags: FlagTable, mailbox: int,
                 uids: tuple[int, int], columns: Sequence[Column]) -> Iterator[tuple[object, ...]]:
     """Rows in order of UID, by one statement."""
-    what = plan(tuple(columns))
-    rows: Iterator[tuple[Any, ...]] = connection.execute(what.ranged, (mailbox, *uids))
-    if what.content is not None:
-        rows = _with_content(rows, files, what.content)
+    what = plan(tuple(columns), _is_wide((uids,)))
+    rows = what.rows(connection, files, what.ranged, (mailbox, *uids))
     if "flags" not in columns:
         yield from rows
         return
@@ -90,6 +110,23 @@ def fetch_range(connection: apsw.Connection, files: Files, flags: FlagTable, mai
         yield row
 
 
-def _with_content(rows: Iterable[tuple[Any, ...]], files: Files, place: int) -> Iterator[tuple[Any, ...]]:
+def _is_wide(ranges: Sequence[tuple[int, int]]) -> bool:
+    return bool(ranges) and ranges[-1][1] - ranges[0][0] >= WIDE
+
+
+def _with_content(rows: Rows, files: Files, place: int) -> Rows:
     for row in rows:
         yield *row[:place], files.content(*row[-_WIDTH:]), *row[place:-_WIDTH]
+
+
+def _with_made(rows: Rows, place: int, make: Callable[[Any], bytes | None]) -> Rows:
+    for row in rows:
+        value = make(row[place])
+        if value is not None:
+            yield *row[:place], value, *row[place + 1:]
+
+
+def _heads(connection: apsw.Connection) -> Callable[[int], bytes | None]:
+    """Reads headers while another statement goes on, that is in its snapshot."""
+    execute = connection.cursor().execute
+    return lambda content: execute("SELECT head FROM content WHERE id = ?", (content,)).get

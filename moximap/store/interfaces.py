@@ -16,6 +16,7 @@ from moximap.store.addresses import IAddresses
 from moximap.store.attempts import IAttempts
 from moximap.store.annotations import IAnnotations, ISharedAnnotations
 from moximap.store.keys import IKeys
+from moximap.store.made import IOfHead
 from moximap.searchtree import SearchTree
 from moximap.values import (Appended, Changes, Copied, Created, InternalDate, Known, Listing, Mailbox, NumSet,
                             Opened, Quota, Resource, Stored, Written)
@@ -62,10 +63,11 @@ class NewMessage:
 #: what is of the Digest, as far as these are asked for.  The rest is what SORT and THREAD compare:
 #: "sent" a day's ordinal or None, "sent_time" Unix seconds or None, "message_id" bytes or None,
 #: "references" bytes with spaces between ids, the others case-folded text.
+#: An IOfHead is a column of its own.
 Column = Literal["uid", "flags", "modseq", "date", "zone", "saved", "size", "content", "head",
                  "envelope", "body", "bodystructure", "parts", "preview", "emailid", "threadid",
                  "expunged", "octets", "sent", "sent_time", "subject", "base_subject", "from_key", "to_key",
-                 "cc_key", "from_display", "to_display", "message_id", "references"]
+                 "cc_key", "from_display", "to_display", "message_id", "references"] | IOfHead
 
 
 class IFlagTable(Interface):

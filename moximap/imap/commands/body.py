@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import attrs
 
 from moximap.imap import encoding
-from moximap.imap.commands.fetch import BODY
+from moximap.imap.commands.fetch import BODY, REMEMBERED
 from moximap.imap.dialect import Extension
 from moximap.imap.fetching import PIECE, Context, Convert, IFetchItem, Streamed, Value, without_nul
 from moximap.imap.grammar import Cursor
@@ -17,11 +15,6 @@ from moximap.store.interfaces import Column, IContent
 _TEXTS = (b"HEADER.FIELDS.NOT", b"HEADER.FIELDS", b"HEADER", b"TEXT", b"MIME")
 
 
-@lru_cache(maxsize=256)
-def _folded(names: tuple[bytes, ...]) -> frozenset[bytes]:
-    return frozenset(name.lower() for name in names)
-
-
 @attrs.frozen(cache_hash=True)
 class Section:
     """A section-spec: part numbers, then one of _TEXTS or nothing, then field names as sent."""
@@ -29,6 +22,11 @@ class Section:
     path: tuple[int, ...] = ()
     text: bytes = b""
     fields: tuple[bytes, ...] = ()
+    _names: frozenset[bytes] = attrs.field(init=False, eq=False)
+
+    @_names.default
+    def _folded(self) -> frozenset[bytes]:
+        return frozenset(name.lower() for name in self.fields)
 
     @classmethod
     def parse(cls, p: Cursor) -> Section:
@@ -67,7 +65,7 @@ class Section:
         """What is wanted of a header."""
         if not self.fields:
             return header
-        return headers.select(header, _folded(self.fields), exclude=self.text.endswith(b"NOT"))
+        return headers.select(header, self._names, exclude=self.text.endswith(b"NOT"))
 
     @property
     def of_root_header(self) -> bool:
@@ -104,19 +102,29 @@ class BodySection:
     sets_seen: bool = False
     format: bytes = b"%b"
     enables: bytes = b""
+    _start: bytes = attrs.field(init=False, eq=False)
+
+    @_start.default
+    def _started(self) -> bytes:
+        return self.word if self.partial is None else b"%b<%d>" % (self.word, self.partial.start)
 
     @property
     def columns(self) -> tuple[Column, ...]:
         if self.section.of_root_header:
-            return ("head",)
+            return (self,) if self._is_remembered else ("head",)
         return ("content", "parts") if self.section.path else ("content",)
 
-    def converter(self, context: Context) -> Convert:
+    @property
+    def _is_remembered(self) -> bool:
+        """Fields of the header: they are often asked for, and take long to find."""
+        return bool(self.section.fields) and len(self.word) <= REMEMBERED
+
+    def converter(self, context: Context) -> Convert | None:
         if self.section.of_root_header:
-            return self._header
+            return None if self._is_remembered else self.of_head
         return self._part if self.section.path else self._whole
 
-    def _header(self, head: bytes) -> Value:
+    def of_head(self, head: bytes) -> bytes:
         return self.of_bytes(self.section.pick(head))
 
     def _whole(self, content: IContent) -> Value:
@@ -154,8 +162,7 @@ class BodySection:
             end = min(end, start + self.partial.count)
         if end - start <= PIECE:
             return self._named(content.read(start, end))
-        return Streamed(b"%b%b {%d}\r\n" % (self.word, self._origin(), end - start), content, start, end,
-                        text=True)
+        return Streamed(b"%b {%d}\r\n" % (self._start, end - start), content, start, end, text=True)
 
     def of_bytes(self, data: bytes) -> bytes:
         if self.partial is not None:
@@ -164,11 +171,8 @@ class BodySection:
 
     def _named(self, data: bytes) -> bytes:
         if not data:
-            return b'%b%b ""' % (self.word, self._origin())
-        return b"%b%b {%d}\r\n%b" % (self.word, self._origin(), len(data), without_nul(data))
-
-    def _origin(self) -> bytes:
-        return b"" if self.partial is None else b"<%d>" % self.partial.start
+            return self._start + b' ""'
+        return b"%b {%d}\r\n%b" % (self._start, len(data), without_nul(data))
 
 
 def parse_body(p: Cursor) -> IFetchItem:
