@@ -143,7 +143,7 @@ class TwoProcessesTests(NotifyCase):
             for account, modseq in bell.drain() or ():
                 site.accounts.bell(account, modseq)
 
-        site.listen_to_bells, site.accounts.on_write = drain, bell.ring
+        site.listen_to_bells, site.accounts.others = drain, bell
         return site, drain
 
     def test_each_hears_of_the_other(self) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from moximap.store.bell import Bell
+from moximap.store.bell import DIRECTORY, Bell
 
 
 class BellTests(SynchronousTestCase):
@@ -49,6 +49,33 @@ class BellTests(SynchronousTestCase):
         first.ring("ann", 3, again=False)
         first.ring("ann", 4, again=True)
         self.assertEqual(second.drain(), [("ann", 4)])
+
+    def test_who_is_picky_is_rung_for_what_it_wants(self) -> None:
+        first, second = self.bell(), Bell(self.path, picky=True)
+        self.addCleanup(second.close)
+        first.ring("ann", 1)
+        second.want("ann")
+        second.want("ann")
+        first.ring("ann", 2)
+        first.ring("bob", 2)
+        self.assertEqual(second.drain(), [("ann", 2)])
+        second.unwant("ann")
+        first.ring("ann", 3)
+        first.ring(DIRECTORY, 0)
+        self.assertEqual(second.drain(), [("ann", 3), (DIRECTORY, 0)])
+        second.unwant("ann")
+        first.ring("ann", 4)
+        self.assertEqual(second.drain(), [])
+        first.ring_all()
+        self.assertIsNone(second.drain())
+
+    def test_a_look_tells_whether_it_rang(self) -> None:
+        first, second = self.bell(), self.bell()
+        for ring in (lambda: first.ring("ann", 1), first.ring_all):
+            self.assertFalse(second.rung)
+            ring()
+            self.assertTrue(second.rung)
+            second.drain()
 
     def test_a_bell_that_was_lost_was_not_rung(self) -> None:
         first, second = self.bell(), self.bell()

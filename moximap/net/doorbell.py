@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from moximap.store.bell import DIRECTORY, Bell
-from moximap.store.registry import OpenAccounts
+from moximap.store.registry import Nobody, OpenAccounts
 
 #: Seconds for which the bell is not watched after it rang.
 DEAF = 0.003
@@ -32,9 +32,9 @@ class Doorbell(Service):
 
     def connect(self, accounts: OpenAccounts, directory_changed: Callable[[], None] = lambda: None) -> None:
         """Start; OSError.  Commands then hear what was rung before they answer (``listen``)."""
-        self._bell, self._accounts = Bell(self._path), accounts
+        self._bell, self._accounts = Bell(self._path, picky=True), accounts
         self._directory_changed = directory_changed
-        accounts.on_write = self._bell.ring
+        accounts.others = self._bell
         self._reactor.addReader(self)
 
     def stopService(self) -> None:
@@ -45,7 +45,7 @@ class Doorbell(Service):
             if self._deaf is not None:
                 self._deaf.cancel()
                 self._deaf = None
-            self._accounts.on_write = lambda account, modseq, again: None
+            self._accounts.others = Nobody()
             bell.close()
 
     def fileno(self) -> int:
@@ -60,7 +60,7 @@ class Doorbell(Service):
     def doRead(self) -> None:
         """The bell rang.  Where it rings all the time it is heard a few hundred times a second, or when a
         command is about to be answered."""
-        if self.listen() and self._deaf is None:
+        if self._take_in() and self._deaf is None:
             self._reactor.removeReader(self)
             self._deaf = self._reactor.callLater(DEAF, self._hear_again)
 
@@ -70,6 +70,9 @@ class Doorbell(Service):
 
     def listen(self) -> bool:
         """Take in what was rung up to now; whether there was something."""
+        return self._bell is not None and self._bell.rung and self._take_in()
+
+    def _take_in(self) -> bool:
         if self._bell is None or self._accounts is None:
             return False
         rung = self._bell.drain()

@@ -1,9 +1,10 @@
 """The doorbell between processes: a datagram says that an account changed, and to which modseq.
 
-Each process has a socket in one directory, and a locked file beside it that tells that it lives, and how
-often it has listened: what it has not heard yet need not be rung again.  A bell for which the other's
-queue has no room is lost and leaves a mark, and who finds it takes everything for stale.  There is no
-reactor in here: who has one watches ``fileno``.
+Each process has a socket in one directory, and a locked file beside it, its board, that tells that it
+lives, which accounts it has open, and how often it has listened: what concerns it not, and what it has
+not heard yet, need not be rung.  A bell for which the other's queue has no room is lost and leaves a
+mark, and who finds it takes everything for stale.  There is no reactor in here: who has one watches
+``fileno``.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from threading import Lock
 from time import time_ns
 from typing import Final
+from zlib import crc32
 
 import attrs
 
@@ -29,22 +31,31 @@ DIRECTORY: Final = "/"
 _LONGEST: Final = 1024
 #: Nanoseconds after which a change of the directory can be told from the next one by its time.
 _SETTLED: Final = 100_000_000
+#: Places on a board: how often its process has listened; whether it was rung since; then how many accounts
+#: it has open, by a hash of their names.
+_TURNS: Final = 0
+_RUNG: Final = 1
+_OPEN: Final = 2
+_HASHES: Final = 4094
+
+
+def _place(account: str) -> int:
+    return _OPEN + crc32(account.encode()) % _HASHES
 
 
 @attrs.define
 class Peer:
-    """Another process.  ``turns`` is a number that it adds to when it has listened; ``rung``: accounts that
-    we rang for since that was ``turn``."""
+    """Another process.  ``rung``: accounts that we rang for since it had listened ``turn`` times."""
 
     name: str
     address: str
-    turns: memoryview
+    board: memoryview
     turn: int = -1
     rung: set[str] = attrs.field(factory=set)
 
     def waits(self, account: str) -> bool:
         """Whether it has yet to listen to a bell for this account."""
-        turn = self.turns[0]
+        turn: int = self.board[_TURNS]
         if turn != self.turn:
             self.turn = turn
             self.rung.clear()
@@ -52,9 +63,12 @@ class Peer:
 
 
 class Bell:
-    """This process's bell.  ``ring`` is called in any thread, ``drain`` in one."""
+    """This process's bell.  ``ring`` is called in any thread, what is about listening in one.
 
-    def __init__(self, directory: Path) -> None:
+    ``picky``: it is rung for the directory, and for accounts that it has told of by `want`; else for all.
+    """
+
+    def __init__(self, directory: Path, picky: bool = False) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._path = directory
         self._lock = Lock()
@@ -63,7 +77,11 @@ class Bell:
         for token in self._presence.bury():
             for suffix in (".sock", ".lost"):
                 (directory / (token + suffix)).unlink(missing_ok=True)
-        self._turns = self._presence.board()
+        self._board = self._presence.board(_OPEN + _HASHES)
+        if not picky:
+            for place in range(_OPEN, _OPEN + _HASHES):
+                self._board[place] = 1
+        self.want(DIRECTORY)
         self._listed = 0
         self._known: list[Peer] = []
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -88,16 +106,24 @@ class Bell:
     def fileno(self) -> int:
         return self._socket.fileno()
 
+    def want(self, account: str) -> None:
+        """Be rung for it, until `unwant` was called as often; to be said before anything of it is read."""
+        self._board[_place(account)] += 1
+
+    def unwant(self, account: str) -> None:
+        self._board[_place(account)] -= 1
+
     def ring(self, account: str, modseq: int, again: bool = True) -> None:
-        """Tell all other processes; never waits.
+        """Tell all other processes whom it concerns; never waits.
 
         ``again``: those too that have been rung for this account and have not listened yet.  They will read
         what is committed now in any case, but know of no higher modseq.
         """
         datagram = b"%d %s" % (modseq, account.encode())
+        place = _place(account)
         with self._lock:
             for peer in self._peers():
-                if not peer.waits(account) or again:
+                if peer.board[place] and (again or not peer.waits(account)):
                     self._send(peer, account, datagram)
 
     def ring_all(self) -> None:
@@ -106,8 +132,17 @@ class Bell:
             for peer in self._peers():
                 self._mark_lost(peer)
 
+    @property
+    def rung(self) -> bool:
+        """Whether there is something for `drain`, as a look into memory tells.
+
+        A bell of a process that was killed while it rang is only told by ``fileno``.
+        """
+        return bool(self._board[_RUNG])
+
     def drain(self) -> list[tuple[str, int]] | None:
         """What was rung since the last time; None if something was lost: everything is stale."""
+        self._board[_RUNG] = 0       # before the queue is read: what comes later sets it again
         rung: dict[str, int] = {}
         datagram = self._receive()
         if datagram is None:
@@ -118,7 +153,7 @@ class Bell:
                 name = account.decode()
                 rung[name] = max(int(modseq), rung.get(name, 0))
             datagram = self._receive()
-        self._turns[0] += 1          # before anything is read that was committed before a bell
+        self._board[_TURNS] += 1     # before anything is read that was committed before a bell
         try:
             os.unlink(self._lost)
         except FileNotFoundError:
@@ -155,6 +190,7 @@ class Bell:
     def _send(self, peer: Peer, account: str, datagram: bytes) -> None:
         try:
             self._sender.sendto(datagram, peer.address)
+            peer.board[_RUNG] = 1
             peer.rung.add(account)
         except BlockingIOError:
             self._mark_lost(peer)
@@ -166,6 +202,7 @@ class Bell:
         _mark(self._path / peer.name).touch()
         with suppress(OSError):
             self._sender.sendto(_WAKE, peer.address)
+        peer.board[_RUNG] = 1
 
     def _address(self, name: str) -> str:
         path = str(self._path / name)

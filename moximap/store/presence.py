@@ -29,10 +29,10 @@ class Presence:
         """Let the others read a short text, of one length."""
         os.pwrite(self._descriptor, text.encode(), 0)
 
-    def board(self) -> memoryview:
-        """One number, at first 0, that the others can read by `board`."""
-        self.say("\0" * _NUMBER)
-        return memoryview(mmap.mmap(self._descriptor, _NUMBER)).cast("Q")
+    def board(self, numbers: int) -> memoryview:
+        """Numbers, at first 0, that the others can read and write by `board`."""
+        os.ftruncate(self._descriptor, numbers * _NUMBER)
+        return _mapped(self._descriptor)
 
     def leave(self) -> None:
         """Remove the file; harmless when done already."""
@@ -86,9 +86,13 @@ def is_alive(path: Path) -> bool:
 
 
 def board(path: Path) -> memoryview:
-    """The number of another opening that has one, as it is whenever it is read; FileNotFoundError."""
-    with path.open("rb") as file:
-        return memoryview(mmap.mmap(file.fileno(), _NUMBER, prot=mmap.PROT_READ)).cast("Q")
+    """The numbers of another opening that has some, as they are whenever they are read; FileNotFoundError."""
+    with path.open("r+b") as file:
+        return _mapped(file.fileno())
+
+
+def _mapped(descriptor: int) -> memoryview:
+    return memoryview(mmap.mmap(descriptor, 0)).cast("Q")
 
 
 def _remove_if_dead(path: Path) -> bool:

@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from moximap.store.indexing_soon import Turn
 from moximap.store.interfaces import IAccount, IDirectory
-from moximap.store.opened import Call, OnWrite, OpenAccount
+from moximap.store.opened import Call, OpenAccount
 
 #: Seconds after which an account that nobody uses is closed.
 LINGER = 60.0
+
+
+class IOthers(Protocol):
+    """Other processes that have accounts open: the doorbell."""
+
+    def ring(self, account: str, modseq: int, again: bool) -> None:
+        """Tell them of a write here; as `OnWrite`."""
+
+    def want(self, account: str) -> None:
+        """Let them tell us of an account's writes; said before anything of it is read."""
+
+    def unwant(self, account: str) -> None: ...
+
+
+class Nobody:
+    """There are no others."""
+
+    def ring(self, account: str, modseq: int, again: bool) -> None: ...
+
+    def want(self, account: str) -> None: ...
+
+    def unwant(self, account: str) -> None: ...
 
 
 class OpenAccounts:
@@ -26,7 +50,7 @@ class OpenAccounts:
         self._open: dict[str, OpenAccount] = {}
         self._opening: dict[str, list[Deferred[OpenAccount]]] = {}
         self._closing: dict[str, IDelayedCall] = {}
-        self.on_write: OnWrite = lambda account, modseq, again: None
+        self.others: IOthers = Nobody()
 
     async def get(self, name: str) -> OpenAccount:
         """An open account, with one user more; `release` it."""
@@ -44,9 +68,11 @@ class OpenAccounts:
             waiting.append(ours)
             return await ours
         waiting = self._opening[name] = []
+        self.others.want(name)
         try:
             store: IAccount = await self._call(self._directory.open, name)
         except Exception as error:
+            self.others.unwant(name)
             for other in self._opening.pop(name):
                 other.errback(error)
             raise
@@ -54,7 +80,7 @@ class OpenAccounts:
                                                  self._turn)
         account.erase_soon()
         account.indexing.soon()
-        account.on_write = lambda name, modseq, again: self.on_write(name, modseq, again)
+        account.on_write = lambda name, modseq, again: self.others.ring(name, modseq, again)
         for other in self._opening.pop(name):
             other.callback(account)
         return account
@@ -85,5 +111,6 @@ class OpenAccounts:
     def _close(self, name: str) -> None:
         del self._closing[name]
         account = self._open.pop(name)
+        self.others.unwant(name)
         account.closing()
         self._call(account.store.close).addErrback(lambda failure: None)

@@ -1,0 +1,47 @@
+"""The accounts that a process has open, and what others are told of that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from moximap.store.errors import NoSuchAccount
+from moximap.store.registry import LINGER
+from tests.dialogue import DialogueCase
+
+
+class RegistryTests(DialogueCase):
+    """It is the others, too."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.told: list[str] = []
+        self.site.accounts.others = self
+        opens = self.directory.open
+        self.patch(self.directory, "open", lambda name: [self.told.append(f"open {name}"), opens(name)][1])
+
+    def want(self, account: str) -> None:
+        self.told.append(f"want {account}")
+
+    def unwant(self, account: str) -> None:
+        self.told.append(f"unwant {account}")
+
+    def ring(self, account: str, modseq: int, again: bool) -> None:
+        self.told.append(f"ring {account}")
+
+    def test_an_account_is_wanted_before_it_is_read_and_until_it_is_closed(self) -> None:
+        first, second = self.client("1"), self.client("2")
+        self.assertEqual(self.told, ["want ada", "open ada"])
+        first.send(b"a CREATE New\r\n")
+        first.lose()
+        self.clock.advance(LINGER)
+        self.assertEqual(self.told[2:], ["ring ada"])
+        second.lose()
+        self.clock.advance(LINGER)
+        self.assertEqual(self.told[3:], ["unwant ada"])
+
+    def test_what_cannot_be_opened_is_not_wanted(self) -> None:
+        got: Deferred[Any] = Deferred.fromCoroutine(self.site.accounts.get("nobody"))
+        self.failureResultOf(got, NoSuchAccount)
+        self.assertEqual(self.told, ["want nobody", "open nobody", "unwant nobody"])
