@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
@@ -21,6 +22,9 @@ SYSTEM_FLAGS: Final = {"\\Answered": ANSWERED, "\\Flagged": FLAGGED, "\\Deleted"
                        "\\Seen": SEEN, "\\Draft": DRAFT}
 SYSTEM_BITS: Final = 5
 SYSTEM_MASK: Final = 31
+
+#: Where in the eight octets of a flag code the lowest is, as this machine has them.
+LOW_OCTET: Final = 0 if sys.byteorder == "little" else 7
 
 MAX_UID: Final = 0xFFFFFFFF
 

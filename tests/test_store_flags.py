@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from array import array
+
+from twisted.trial.unittest import SynchronousTestCase
+
 from moximap.store import errors
+from moximap.store.flags import count, replace
 from moximap.values import NumSet
 from tests.storecases import ALL, MAIL, OnDisk, StoreCase, one
 
@@ -111,3 +116,17 @@ class FlagCases(StoreCase):
 
 class FlagTests(FlagCases, OnDisk):
     pass
+
+
+class CodesTests(SynchronousTestCase):
+    """Flag codes in bulk, those that are one octet and others."""
+
+    def test_they_are_counted(self) -> None:
+        for codes in ([], [0, 1, 0, 31, 255], [0, 256, 1, 256], [1 << 40]):
+            self.assertEqual(count(array("Q", codes)), {code: codes.count(code) for code in codes})
+
+    def test_they_are_replaced(self) -> None:
+        for codes, becomes in (([], {}), ([0, 1, 0, 3], {0: 1}), ([0, 1, 3], {0: 1, 1: 3}), ([0, 1, 2], {1: 256}),
+                               ([256, 0, 257], {256: 0, 0: 5}), ([255, 254], {255: 254, 254: 255})):
+            self.assertEqual(replace(array("Q", codes), becomes),
+                             array("Q", [becomes.get(code, code) for code in codes]))

@@ -35,6 +35,9 @@ class ICall(Protocol):
     def quick(self, function: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Deferred[_T]:
         """The same for a small read that memory will most likely answer: perhaps at once."""
 
+    def soon(self, function: Callable[[], None]) -> None:
+        """Called by what `call` runs: do something in the reactor thread meanwhile."""
+
 
 class IConnection(Protocol):
     """One connection of a client."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Container, Iterable, Sequence
+from operator import mod
 from typing import Protocol
 
 import attrs
@@ -22,17 +23,23 @@ from moximap.store.image import Image
 from moximap.values import Changes, Mailbox, NumSet, Stored
 
 
+#: Responses, and the changes that they tell.
+Drawn = tuple[Changes, bytes]
+
+
 @attrs.frozen
 class StoreAnswer:
     """What a STORE of this session did: the view answers it together with everybody's changes.
 
     ``conditional``: each target's MODSEQ is told, even where nothing changed and it is silent.
+    ``drawn``: responses that were made for changes before those were written.
     """
 
     targets: NumSet
     silent: bool
     stored: Stored
     conditional: bool = False
+    drawn: Drawn | None = None
 
 
 class ExpungeForm(Protocol):
@@ -180,10 +187,16 @@ class View:
         self._adopt([], [])
         self.changed = self.told = self.image.modseq
         self.shown(only.modseqs[0])
+        ours = answer is not None and only in answer.stored.changes and not answer.stored.foreign
         if answer is not None and answer.silent:
+            if ours and not self.modseq and not answer.conditional:
+                return []
             return self._answered(list(zip(only.modseqs, only.uids, only.flags, strict=True)), answer)
-        told = self.fetches(only.uids, only.flags, only.modseqs)
-        if answer is None or only in answer.stored.changes and len(only.uids) == len(answer.targets):
+        if answer is not None and answer.drawn is not None and answer.drawn[0] is only:
+            told = [answer.drawn[1]]
+        else:
+            told = self.fetches(only.uids, only.flags, only.modseqs)
+        if answer is None or ours and len(only.uids) == len(answer.targets):
             return told
         return told + self._unchanged(only.uids, answer)
 
@@ -285,13 +298,13 @@ class View:
 
     def fetches(self, uids: Sequence[int], flags: Sequence[int], modseqs: Sequence[int]) -> list[bytes]:
         """Flags of messages, at least one, by ascending UID."""
-        names = {code: self.flags(code) for code in set(flags)}
-        columns: list[Iterable[object]] = [*self.numbering.named(self, uids), map(names.__getitem__, flags)]
-        form = self.numbering.head + b"FLAGS (%b))\r\n"
+        columns: list[Iterable[object]] = [*self.numbering.named(self, uids)]
+        end = b"))\r\n"
         if self.modseq:
             columns.append(modseqs)
-            form = self.numbering.head + b"FLAGS (%b) MODSEQ (%d))\r\n"
-        return list(map(form.__mod__, zip(*columns)))
+            end = b") MODSEQ (%d))\r\n"
+        forms = {code: self.numbering.head + b"FLAGS (" + self.flags(code) + end for code in set(flags)}
+        return list(map(mod, map(forms.__getitem__, flags), zip(*columns)))
 
     # for commands that read
 

@@ -168,11 +168,11 @@ class Account:
 
     def store(self, mailbox: int, uids: NumSet, how: Literal["+", "-", "="], flags: Sequence[str], *,
               cursor: int = 0, unchangedsince: int | None = None, known: Known | None = None,
-              now: bool = False) -> Stored:
+              now: bool = False, soon: Callable[[Changes], None] = lambda changes: None) -> Stored:
         named = Flags.of(flags)
 
         def work(t: Transaction) -> Stored:
-            return storing.store(t, mailbox, uids, how, named, cursor, unchangedsince, known)
+            return storing.store(t, mailbox, uids, how, named, cursor, unchangedsince, known, soon)
 
         return self._writer.run_now(work) if now else self._writer.run(work, durable=False)
 

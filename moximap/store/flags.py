@@ -6,7 +6,9 @@ keywords are only ever added, so what a FlagTable has read stays true.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from threading import Lock
 from typing import Final, Literal
 
@@ -17,7 +19,7 @@ from zope.interface import implementer
 from moximap.store.database import every, one
 from moximap.store.errors import Cannot, OverQuota
 from moximap.store.interfaces import IFlagTable
-from moximap.values import SYSTEM_BITS, SYSTEM_FLAGS, SYSTEM_MASK
+from moximap.values import LOW_OCTET, SYSTEM_BITS, SYSTEM_FLAGS, SYSTEM_MASK
 
 MAX_KEYWORDS: Final = 500
 MAX_SETS: Final = 50_000
@@ -73,6 +75,29 @@ class FlagTable:
                 codes[folded] = codes.get(folded, frozenset()) | {number}
         self._codes = codes
         self._sets += [names for _, names in new]
+
+
+def octets(codes: array[int]) -> bytes | None:
+    """Flag codes as an octet each, which are counted and mapped in no time; None where one is too large."""
+    raw = codes.tobytes()
+    low = raw[LOW_OCTET::8]
+    return low if raw.count(0) == 7 * len(low) + low.count(0) else None
+
+
+def count(codes: array[int]) -> Mapping[int, int]:
+    """How often each flag code is there."""
+    small = octets(codes)
+    return Counter(codes) if small is None else {code: small.count(code) for code in set(small)}
+
+
+def replace(codes: array[int], becomes: Mapping[int, int]) -> array[int]:
+    """What the codes become; those that are not named stay."""
+    small = octets(codes)
+    if small is None or max(becomes.values(), default=0) > 255:
+        return array("Q", map(becomes.get, codes, codes))
+    wide = bytearray(8 * len(small))
+    wide[LOW_OCTET::8] = small.translate(bytes(becomes.get(code, code) for code in range(256)))
+    return array("Q", bytes(wide))
 
 
 @attrs.frozen

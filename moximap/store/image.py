@@ -7,7 +7,6 @@ never changed in place, so that views may share it.
 
 from __future__ import annotations
 
-import sys
 from array import array
 from bisect import bisect_left
 from collections import deque
@@ -15,15 +14,14 @@ from itertools import takewhile
 
 from moximap.store.sortkeys import SortKeys
 from moximap.store.threadkeys import Threads
-from moximap.values import SEEN, Changes
+from moximap.values import LOW_OCTET, SEEN, Changes
 
 #: How much of the log an image remembers: entries, and messages in all of them.
 JOURNAL_ENTRIES = 256
 JOURNAL_ROWS = 20000
 #: Messages that are looked at together.
 PIECE = 1024
-#: Where in a flag code's octets the lowest is, and which of its values are those of unseen messages.
-_LOW = 0 if sys.byteorder == "little" else 7
+#: Which values of a flag code's lowest octet are those of unseen messages.
 _UNSEEN = bytes(not code & SEEN for code in range(256))
 
 
@@ -68,7 +66,7 @@ class Image:
     def first_unseen(self, start: int = 0) -> int | None:
         """The index of the first message without \\Seen, from ``start`` on; None where all were seen."""
         for first in range(start, len(self.flags), PIECE):
-            low = self.flags[first:first + PIECE].tobytes()[_LOW::8]
+            low = self.flags[first:first + PIECE].tobytes()[LOW_OCTET::8]
             found = low.translate(_UNSEEN).find(1)
             if found >= 0:
                 return first + found

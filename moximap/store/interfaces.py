@@ -182,12 +182,12 @@ class IAccount(Interface):
 
     def store(mailbox: int, uids: NumSet, how: Literal["+", "-", "="], flags: Sequence[str], *,
               cursor: int = 0, unchangedsince: int | None = None, known: Known | None = None,
-              now: bool = False) -> Stored:
+              now: bool = False, soon: Callable[[Changes], None] = ...) -> Stored:
         """Add, remove or set flags.  Where a message's flags are as wished already its modseq stays.
 
         ``cursor``: modseq up to which the caller knew the mailbox, for ``foreign``.  ``known``: what
         the caller has in memory of just these messages; it may be old.  ``now``: Busy where somebody else
-        is writing.
+        is writing.  ``soon`` may be called with what will be told if this succeeds, before it is written.
         """
 
     def copy(mailbox: int, uids: NumSet, target: str) -> Copied:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from itertools import chain, compress
 from typing import Final, Literal
 
 from moximap.store.database import Bindings, every
-from moximap.store.flags import Flags
+from moximap.store.flags import Flags, count, replace
 from moximap.store.transaction import Tally, Transaction, pieces
-from moximap.values import DELETED, SEEN, Known, Mailbox, NumSet, Stored
+from moximap.values import DELETED, SEEN, Changes, Known, Mailbox, NumSet, Stored
 
 #: Distinct flag codes that one UPDATE maps.
 _AT_ONCE: Final = 200
@@ -21,10 +21,11 @@ Row = tuple[int, int, int, int]              # uid, flag code, size, modseq
 
 
 def store(transaction: Transaction, mailbox: int, uids: NumSet, how: Literal["+", "-", "="],
-          flags: Flags, cursor: int, unchangedsince: int | None, known: Known | None = None) -> Stored:
+          flags: Flags, cursor: int, unchangedsince: int | None, known: Known | None,
+          soon: Callable[[Changes], None]) -> Stored:
     conditions = pieces(transaction.execute, mailbox, uids)
     if known is not None and unchangedsince is None:
-        stored = _store_known(transaction, mailbox, conditions, known, how, flags, cursor)
+        stored = _store_known(transaction, mailbox, conditions, known, how, flags, cursor, soon)
         if stored is not None:
             return stored
     box = transaction.need_id(mailbox)
@@ -45,7 +46,8 @@ def store(transaction: Transaction, mailbox: int, uids: NumSet, how: Literal["+"
 
 
 def _store_known(transaction: Transaction, mailbox: int, conditions: list[tuple[str, Bindings]],
-                 known: Known, how: Literal["+", "-", "="], flags: Flags, cursor: int) -> Stored | None:
+                 known: Known, how: Literal["+", "-", "="], flags: Flags, cursor: int,
+                 soon: Callable[[Changes], None]) -> Stored | None:
     """The same where nothing has changed in the mailbox since the caller looked: no message is read.
 
     None where that is not so, or sizes are needed: \\Deleted changes, and what is deleted is summed up.
@@ -53,21 +55,23 @@ def _store_known(transaction: Transaction, mailbox: int, conditions: list[tuple[
     before = transaction.modseq_of(mailbox)
     if before is None or before > min(known.modseq, cursor):
         return None
-    counts = {code: known.flags.count(code) for code in set(known.flags)}
+    counts = count(known.flags)
     becomes = transaction.flags.changed(counts, how, flags)
     if not becomes:
         return Stored(transaction.counters.modseq, ())
     if any((old ^ new) & DELETED for old, new in becomes.items()):
         return None
-    _update(transaction, mailbox, conditions, becomes)
-    uids, codes = known.uids, array("Q", map(becomes.get, known.flags, known.flags))
+    uids, codes = known.uids, replace(known.flags, becomes)
     if len(becomes) < len(counts):
         others = [old in becomes for old in known.flags]
         uids, codes = array("I", compress(uids, others)), array("Q", compress(codes, others))
-    unseen = sum(counts[old] * (bool(old & SEEN) - bool(new & SEEN)) for old, new in becomes.items())
+    changes = transaction.changed_since(before, mailbox, uids, codes)
+    soon(changes)
+    _update(transaction, mailbox, conditions, becomes)
     transaction.log(mailbox, uids)
+    unseen = sum(counts[old] * (bool(old & SEEN) - bool(new & SEEN)) for old, new in becomes.items())
     transaction.touch(mailbox, Tally(unseen=unseen))
-    return Stored(transaction.modseq, (transaction.changed_since(before, mailbox, uids, codes),))
+    return Stored(transaction.modseq, (changes,))
 
 
 def _targets(transaction: Transaction, mailbox: int,
@@ -117,11 +121,11 @@ def _difference(rows: list[Row], becomes: dict[int, int]) -> Tally:
     """What the counters change by; sizes are looked at only where \\Deleted changed."""
     tally = Tally()
     counts = Counter([row[1] for row in rows])
-    for old, count in counts.items():
+    for old, number in counts.items():
         new = becomes[old]
-        tally.unseen += count * (bool(old & SEEN) - bool(new & SEEN))
+        tally.unseen += number * (bool(old & SEEN) - bool(new & SEEN))
         sign = bool(new & DELETED) - bool(old & DELETED)
-        tally.deleted += count * sign
+        tally.deleted += number * sign
         if sign:
             tally.deleted_size += sign * sum(row[2] for row in rows if row[1] == old)
     return tally

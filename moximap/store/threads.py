@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, execute
-from twisted.internet.interfaces import IReactorFDSet, IReadDescriptor
+from twisted.internet.interfaces import IReactorFDSet, IReactorFromThreads, IReadDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -78,6 +78,10 @@ class Pool(Service):
                 self._distrust = DISTRUST
             self._blocks = blocks
         return result
+
+    def soon(self, function: Callable[[], None]) -> None:
+        """From a call that runs in a thread: do something in the reactor thread meanwhile."""
+        IReactorFromThreads(self._reactor).callFromThread(function)
 
     def stopService(self) -> None:
         """Let the running calls end, then the threads."""
@@ -145,3 +149,6 @@ class DirectPool:
 
     def quick(self, function: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Deferred[_T]:
         return self.call(function, *args, **kwargs)
+
+    def soon(self, function: Callable[[], None]) -> None:
+        function()

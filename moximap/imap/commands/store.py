@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
 import attrs
+from twisted.internet.defer import Deferred
 
 from moximap.imap.dialect import SELECTED, Extension, Reply, Spec
 from moximap.imap.dispatch import catch_up
@@ -18,10 +19,11 @@ from moximap.imap.errors import Bad
 from moximap.imap.grammar import Cursor
 from moximap.imap.messageset import MessageSet
 from moximap.imap.session import Session
-from moximap.imap.view import StoreAnswer
+from moximap.imap.site import ICall
+from moximap.imap.view import Drawn, StoreAnswer, View
 from moximap.imap.waiting import Progress
 from moximap.store.errors import NoSuchMailbox
-from moximap.values import Known, NumSet, Stored
+from moximap.values import Changes, Known, NumSet, Stored
 
 _HOW: dict[bytes, Literal["+", "-", "="]] = {b"+": "+", b"-": "-", b"": "="}
 
@@ -71,17 +73,50 @@ async def change_flags(session: Session, uids: array[int], how: Literal["+", "-"
                        flags: tuple[str, ...], silent: bool, options: Mapping[str, Any] = MappingProxyType({})
                        ) -> Stored:
     """Change flags of messages in the selected mailbox, and tell what came of it."""
-    view, targets = session.selected, NumSet.ascending(uids)
-    change = session.change_few if len(targets) <= FEW else session.change
-    changed = change(session.account.store, view.mailbox.id, targets, how, flags, cursor=view.changed,
-                     known=_known(session, uids), **options)
+    view, targets, conditional = session.selected, NumSet.ascending(uids), bool(options)
+    draft: Draft | None = None
+    if len(targets) > FEW:
+        draft = Draft(session.site.pool, view, flags, silent)
+        options = {**options, "soon": draft.soon}
+    change = session.change_few if draft is None else session.change
+    changed: Deferred[Stored] = change(session.account.store, view.mailbox.id, targets, how, flags,
+                                       cursor=view.changed, known=_known(session, uids), **options)
     if changed.called:
         stored = await changed
     else:
         with session.waiting(Progress()):
             stored = await changed
-    await catch_up(session, False, answered=StoreAnswer(targets, silent, stored, bool(options)))
+    drawn = None if draft is None else draft.take()
+    await catch_up(session, False, answered=StoreAnswer(targets, silent, stored, conditional, drawn))
     return stored
+
+
+class Draft:
+    """The responses for many messages, made in the reactor thread while another writes their rows.
+
+    Not of keywords: their names may not be known before they are committed.
+    """
+
+    def __init__(self, pool: ICall, view: View, flags: tuple[str, ...], silent: bool) -> None:
+        self._drawn: Drawn | None = None
+        self._pool = pool
+        self._view = view
+        self._wanted = not silent and all(flag.startswith("\\") for flag in flags)
+
+    def soon(self, changes: Changes) -> None:
+        """In the other thread: these are going to be written."""
+        if self._wanted:
+            self._pool.soon(lambda: self._draw(changes))
+
+    def _draw(self, changes: Changes) -> None:
+        if self._wanted:
+            lines = self._view.fetches(changes.uids, changes.flags, changes.modseqs)
+            self._drawn = changes, b"".join(lines)
+
+    def take(self) -> Drawn | None:
+        """What was made; it is too late now for more."""
+        self._wanted = False
+        return self._drawn
 
 
 def _known(session: Session, uids: array[int]) -> Known | None:
