@@ -41,6 +41,26 @@ class RegistryTests(DialogueCase):
         self.clock.advance(LINGER)
         self.assertEqual(self.told[3:], ["unwant ada"])
 
+    def test_an_account_that_was_removed_is_not_shared_with_the_next_of_its_name(self) -> None:
+        old, idle = self.client("old"), self.client("idle", "bob")
+        for client in (old, idle):
+            client.send(b"a CREATE Old\r\n")
+        idle.lose()
+        for name in ("ada", "bob"):
+            self.directory.remove(name)
+            self.directory.add(name)
+        self.told.clear()
+        for name in ("ada", "bob"):
+            new = self.client(f"new {name}", name)
+            new.received()
+            new.send(b"a LIST \"\" *\r\nb CREATE New\r\n")
+            answer = new.received()
+            self.assertNotIn(b"Old", answer)
+            self.assertIn(b"b OK", answer)
+        old.lose()
+        self.assertEqual(self.told, ["want ada", "open ada", "ring ada",
+                                     "unwant bob", "want bob", "open bob", "ring bob", "unwant ada"])
+
     def test_what_cannot_be_opened_is_not_wanted(self) -> None:
         got: Deferred[Any] = Deferred.fromCoroutine(self.site.accounts.get("nobody"))
         self.failureResultOf(got, NoSuchAccount)

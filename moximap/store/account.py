@@ -212,6 +212,10 @@ class Account:
         """The directory of the account's files."""
         return self._home
 
+    @property
+    def removed(self) -> bool:
+        return self._presence.lost
+
     def size(self) -> int:
         """Octets of the database, more or less."""
         return self._path.stat().st_size

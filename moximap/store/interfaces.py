@@ -92,6 +92,7 @@ class IAccount(Interface):
     """
 
     name: str = Attribute("the account's name")
+    removed: bool = Attribute("whether its files are gone: what is written is lost")
     flags: IFlagTable = Attribute("names of the flag codes")
     annotations: IAnnotations = Attribute("annotations of mailboxes and of the account")
     needs_sync: bool = Attribute("a flag-only commit is not durable yet: somebody should sync soon")

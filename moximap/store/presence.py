@@ -41,6 +41,11 @@ class Presence:
             os.close(self._descriptor)
             self._descriptor = -1
 
+    @property
+    def lost(self) -> bool:
+        """Whether somebody else removed the file: the directory is gone, or another is in its place."""
+        return not (self._directory / self.token).exists()
+
     def others(self) -> Iterator[Path]:
         """Files of the other openings that live."""
         for path in self._directory.iterdir():

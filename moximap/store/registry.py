@@ -50,11 +50,16 @@ class OpenAccounts:
         self._open: dict[str, OpenAccount] = {}
         self._opening: dict[str, list[Deferred[OpenAccount]]] = {}
         self._closing: dict[str, IDelayedCall] = {}
+        self._gone: set[OpenAccount] = set()
         self.others: IOthers = Nobody()
 
     async def get(self, name: str) -> OpenAccount:
         """An open account, with one user more; `release` it."""
-        account = self._open.get(name) or await self._first(name)
+        account = self._open.get(name)
+        if account is not None and account.store.removed:
+            self._set_aside(account)
+            account = None
+        account = account or await self._first(name)
         account.users += 1
         timer = self._closing.pop(name, None)
         if timer is not None:
@@ -85,12 +90,26 @@ class OpenAccounts:
             other.callback(account)
         return account
 
+    def _set_aside(self, account: OpenAccount) -> None:
+        """It was removed, and another may have its name; who uses it still is about to be sent away."""
+        name = account.store.name
+        if name in self._closing:
+            self._closing[name].cancel()
+            self._close(name)
+        else:
+            self._gone.add(self._open.pop(name))
+
     def release(self, account: OpenAccount) -> None:
         """One user fewer; an account that nobody used for a while is closed."""
         account.users -= 1
         name = account.store.name
-        if not account.users and self._open.get(name) is account:
+        if account.users:
+            return
+        if self._open.get(name) is account:
             self._closing[name] = self._reactor.callLater(LINGER, self._close, name)
+        elif account in self._gone:
+            self._gone.remove(account)
+            self._shut(account)
 
     def bell(self, name: str | None, modseq: int = 0) -> None:
         """Another process wrote to an account; None: to any."""
@@ -103,14 +122,16 @@ class OpenAccounts:
         for timer in self._closing.values():
             timer.cancel()
         self._closing = {}
-        accounts, self._open = list(self._open.values()), {}
+        accounts, self._open, self._gone = [*self._open.values(), *self._gone], {}, set()
         for account in accounts:
             account.closing()
         return [account.store for account in accounts]
 
     def _close(self, name: str) -> None:
         del self._closing[name]
-        account = self._open.pop(name)
-        self.others.unwant(name)
+        self._shut(self._open.pop(name))
+
+    def _shut(self, account: OpenAccount) -> None:
+        self.others.unwant(account.store.name)
         account.closing()
         self._call(account.store.close).addErrback(lambda failure: None)
