@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import compress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import compress, islice
 from threading import Lock
 from typing import Any, Final, Literal
 
@@ -27,6 +27,8 @@ _PER_TEXT: Final = 60
 #: Values that one call sorts: no call shall keep other threads waiting for long.
 _PIECE: Final = 8192
 _FEW: Final = 16
+#: Rows that are turned into columns together: of many the garbage collector would look at all of them.
+_ROWS: Final = 500
 #: Results that are kept, of different criteria.
 _ORDERS: Final = 4
 
@@ -37,27 +39,38 @@ Criteria = tuple[tuple[KeyName, bool], ...]
 
 @attrs.frozen
 class _Source:
-    """The columns that a key is made of, and how."""
+    """The columns that a key is made of, how the keys of many messages are made of them, and the key of a
+    message without any."""
 
     columns: tuple[Column, ...]
-    value: Callable[..., int | str]
+    keys: Callable[..., Iterable[int | str]]
+    nothing: int | str
 
 
-def _as_it_is(value: int) -> int:
-    return value
+def _as_they_are(values: Iterable[int]) -> Iterable[int]:
+    return values
 
 
-def _sent(sent: int | None, arrived: int) -> int:
-    """The moment of the Date field; INTERNALDATE where it tells none (RFC 5256 2.2)."""
-    return arrived if sent is None else sent
+def _sent(sent: Iterable[int | None], arrived: Iterable[int]) -> list[int]:
+    """The moments of the Date fields; INTERNALDATE where one tells none (RFC 5256 2.2)."""
+    return [date if moment is None else moment for moment, date in zip(sent, arrived, strict=True)]
+
+
+def _casemapped(texts: Sequence[str]) -> Iterable[str]:
+    """Conversations have the same subject, and the same people, again and again."""
+    known = {text: casemap(text) for text in {*texts}}
+    return map(known.__getitem__, texts)
+
+
+def _text(column: Column) -> _Source:
+    return _Source((column,), _casemapped, "")
 
 
 _SOURCES: Final[Mapping[KeyName, _Source]] = {
-    "arrival": _Source(("date",), _as_it_is), "size": _Source(("size",), _as_it_is),
-    "date": _Source(("sent_time", "date"), _sent), "subject": _Source(("base_subject",), casemap),
-    "from": _Source(("from_key",), casemap), "to": _Source(("to_key",), casemap),
-    "cc": _Source(("cc_key",), casemap), "displayfrom": _Source(("from_display",), casemap),
-    "displayto": _Source(("to_display",), casemap),
+    "arrival": _Source(("date",), _as_they_are, 0), "size": _Source(("size",), _as_they_are, 0),
+    "date": _Source(("sent_time", "date"), _sent, 0), "subject": _text("base_subject"),
+    "from": _text("from_key"), "to": _text("to_key"), "cc": _text("cc_key"),
+    "displayfrom": _text("from_display"), "displayto": _text("to_display"),
 }
 
 
@@ -176,13 +189,19 @@ class SortKeys:
 
 def _read(account: IAccount, mailbox: int, source: _Source, uids: array[int]) -> list[int | str]:
     """The keys of some messages, in their order.  One that is erased meanwhile sorts as one without keys."""
-    rows: dict[Any, int | str] = {}
-    for uid, *columns in account.fetch(mailbox, NumSet.ascending(uids), ("uid", *source.columns)):
-        rows[uid] = source.value(*columns)
-    if len(rows) == len(uids):
-        return list(rows.values())
-    nothing: int | str = "" if source.value is casemap else 0
-    return [rows.get(uid, nothing) for uid in uids]
+    keys: dict[Any, int | str] = {}
+    rows = account.fetch(mailbox, NumSet.ascending(uids), ("uid", *source.columns))
+    for found, *columns in in_columns(rows):
+        keys.update(zip(found, source.keys(*columns), strict=True))
+    if len(keys) == len(uids):
+        return list(keys.values())
+    return [keys.get(uid, source.nothing) for uid in uids]
+
+
+def in_columns(rows: Iterator[tuple[object, ...]]) -> Iterator[list[tuple[Any, ...]]]:
+    """The columns of some rows, and of some more until there are none."""
+    while some := list(islice(rows, _ROWS)):
+        yield list(zip(*some, strict=True))
 
 
 def order(uids: array[int], keys: Sequence[tuple[Sequence[int], bool]]) -> array[int]:

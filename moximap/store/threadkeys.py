@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from threading import Lock
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
 from moximap.mail import threading
 from moximap.mail.subject import is_reply
 from moximap.store.interfaces import Column, IAccount
-from moximap.store.sortkeys import ROOM, SortKeys
+from moximap.store.sortkeys import ROOM, SortKeys, in_columns
 from moximap.values import NumSet
 
 #: Messages of one response: its line stays below what clients read at most, whatever their numbers are.
@@ -55,30 +55,36 @@ class Links:
         """The references of a message."""
         return self.references[self.ends[place - 1] if place else 0:self.ends[place]]
 
-    def add(self, row: tuple[Any, ...]) -> None:
-        uid, message_id, references, subject, base = row
-        self.uids.append(uid)
-        self.ids.append(0 if message_id is None else hash(message_id))
-        if references:
-            self.references.extend(map(hash, references.split(b" ")))
-        self.ends.append(len(self.references))
-        self.replies.append(subject.casefold() != base and is_reply(subject))
+    def add(self, uids: Iterable[int], ids: Iterable[bytes | None], references: Iterable[bytes],
+            subjects: Sequence[str], bases: Sequence[str]) -> None:
+        """Messages after those that are here."""
+        self.uids.extend(uids)
+        self.ids.extend([0 if id is None else hash(id) for id in ids])
+        for named in references:
+            if named:
+                self.references.extend(map(hash, named.split(b" ")))
+            self.ends.append(len(self.references))
+        replies = {both: both[0].casefold() != both[1] and is_reply(both[0])
+                   for both in {*zip(subjects, bases, strict=True)}}
+        self.replies.extend(map(replies.__getitem__, zip(subjects, bases, strict=True)))
 
     def extended(self, account: IAccount, mailbox: int, uids: array[int]) -> Links:
         """Of some messages, those that are not here among them."""
         known = set(self.uids)
         missing = array("I", [uid for uid in uids if uid not in known])
-        # One that is erased meanwhile is alone.
-        rows: dict[int, tuple[Any, ...]] = {uid: (uid, None, b"", "", "") for uid in missing}
-        for row in account.fetch(mailbox, NumSet.ascending(missing), _COLUMNS):
-            uid: Any = row[0]
-            rows[uid] = row
+        read = Links()
+        for columns in in_columns(account.fetch(mailbox, NumSet.ascending(missing), _COLUMNS)):
+            read.add(*columns)
+        if read.uids == uids:
+            return read
+        found = set(read.uids)
         links = Links()
         for uid in uids:
-            if uid in known:
-                links._copy(self, bisect_left(self.uids, uid))
+            if uid in known or uid in found:
+                source = self if uid in known else read
+                links._copy(source, bisect_left(source.uids, uid))
             else:
-                links.add(rows[uid])
+                links.add((uid,), (None,), (b"",), ("",), ("",))       # it is erased: alone
         return links
 
     def shortened(self) -> Links:
