@@ -16,6 +16,7 @@ from contextlib import closing
 from pathlib import Path
 from threading import Event, Thread
 
+from moximap.testing import STOP_SECONDS
 from tests import server
 from tests.crashing import EAGER, PASSWORD, USER, Crashing
 from tests.wire import Wire
@@ -69,7 +70,7 @@ class WorkerCrashing(Crashing):
             except ProcessLookupError:
                 continue
             signal.pidfd_send_signal(descriptor, signal.SIGKILL)
-            select.select([descriptor], [], [], server.STOP_SECONDS)
+            select.select([descriptor], [], [], STOP_SECONDS)
             os.close(descriptor)
         self._end(kill=True)
 

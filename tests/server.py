@@ -11,13 +11,11 @@ import contextlib
 import itertools
 import os
 import pty
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from unittest import SkipTest
 
@@ -29,17 +27,17 @@ import moximap
 from moximap.cli.main import main
 from moximap.identity.passwords import make_verifiers
 from moximap.store.directory import Directory
+from moximap.testing import Process as Process
+from moximap.testing import listen as listen
+from moximap.testing import ports_in as ports_in
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Where the moximap comes from that is tested: the children run the same, installed or not.
 CODE = Path(moximap.__file__).resolve().parent.parent
-START_SECONDS = 60.0
-STOP_SECONDS = 15.0
 PROGRAM_SECONDS = 60.0
 #: A command in this process has its standard streams for itself.
 _COMMANDS = threading.Lock()
 _ACCOUNTS = itertools.count(1)
-LISTENING = re.compile(r"\blistening: (\w+) on .*?:(\d+)\s*$")
 
 
 def needs(*programs: str) -> None:
@@ -125,54 +123,14 @@ def add_account(data: Path, name: str, password: str) -> None:
         directory.add(name, make_verifiers(password, 4096))
 
 
-@attrs.define(eq=False)
-class Child:
-    """A process, what it has said so far, and the wish that it ends."""
-
-    process: subprocess.Popen[str]
-    lines: list[str] = attrs.field(factory=list)
-    _heard: threading.Condition = attrs.field(factory=threading.Condition)
-    _over: bool = False
+class Child(Process):
+    """A process that finds the code under test."""
 
     @classmethod
     def start(cls, *command: str | Path, directory: Path) -> Child:
-        child = cls(subprocess.Popen(list(map(str, command)), cwd=directory, env=environment(), text=True,
-                                     errors="replace", stdin=subprocess.DEVNULL,
-                                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT))
-        threading.Thread(target=child._listen, daemon=True).start()
+        child = cls.run(command, directory, environment())
+        assert isinstance(child, Child)
         return child
-
-    def _listen(self) -> None:
-        assert self.process.stdout is not None
-        with self.process.stdout as said:
-            for line in said:
-                with self._heard:
-                    self.lines.append(line)
-                    self._heard.notify_all()
-        with self._heard:
-            self._over = True
-            self._heard.notify_all()
-
-    def wait_until(self, enough: Callable[[list[str]], bool], seconds: float = START_SECONDS) -> None:
-        """Return when what was said is enough; AssertionError when it ends or dawdles before that."""
-        with self._heard:
-            self._heard.wait_for(lambda: self._over or enough(self.lines), seconds)
-            if not enough(self.lines):
-                raise AssertionError(f"{self.process.args!r} did not get ready:\n{self.said}")
-
-    @property
-    def said(self) -> str:
-        return "".join(self.lines)
-
-    def stop(self) -> None:
-        """Ask it to end, and make it end."""
-        if self.process.poll() is None:
-            self.process.terminate()
-        try:
-            self.process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
 
 
 def twistd(*arguments: str | Path, directory: Path) -> Child:
@@ -262,13 +220,3 @@ class SharedServerTestCase(ServerTestCase):
 
 #: The server of all of them, last.
 _SHARED: list[Server] = []
-
-
-def listen(*kinds: str) -> list[str]:
-    """Options for listeners on ports that the kernel picks."""
-    return [word for kind in kinds for word in ("--listen", f"{kind}=tcp:0:interface=127.0.0.1")]
-
-
-def ports_in(lines: list[str]) -> dict[str, int]:
-    """The port of each kind of listener that said that it is ready."""
-    return {found[1]: int(found[2]) for line in lines if (found := LISTENING.search(line))}

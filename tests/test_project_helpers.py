@@ -9,7 +9,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from tests import server
+from moximap import testing
 from tests.server import Child, needs, ports_in, run
 
 HERE = Path(__file__).parent
@@ -46,7 +46,7 @@ class ProcessTests(SynchronousTestCase):
         return child
 
     def test_a_process_that_ignores_the_wish_is_killed(self) -> None:
-        self.patch(server, "STOP_SECONDS", 0.05)
+        self.patch(testing, "STOP_SECONDS", 0.05)
         child = self.child(STUBBORN)
         child.wait_until(lambda lines: "ready\n" in lines)
         child.stop()
