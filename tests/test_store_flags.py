@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -126,6 +127,7 @@ class CodesTests(SynchronousTestCase):
             self.assertEqual(count(array("Q", codes)), {code: codes.count(code) for code in codes})
 
     def test_they_are_replaced(self) -> None:
+        self.enterContext(mock.patch("moximap.store.flags._FEW", 1))
         for codes, becomes in (([], {}), ([0, 1, 0, 3], {0: 1}), ([0, 1, 3], {0: 1, 1: 3}), ([0, 1, 2], {1: 256}),
                                ([256, 0, 257], {256: 0, 0: 5}), ([255, 254], {255: 254, 254: 255})):
             self.assertEqual(replace(array("Q", codes), becomes),

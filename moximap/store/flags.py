@@ -25,6 +25,9 @@ MAX_KEYWORDS: Final = 500
 MAX_SETS: Final = 50_000
 MAX_LENGTH: Final = 255
 
+_OCTETS: Final = bytes(range(256))
+#: Codes that are as quickly looked at one by one.
+_FEW: Final = 16
 _SYSTEM = {name.lower(): bit for name, bit in SYSTEM_FLAGS.items()}
 _NOT_IN_ATOM = frozenset('(){ %*"\\]')
 
@@ -92,11 +95,14 @@ def count(codes: array[int]) -> Mapping[int, int]:
 
 def replace(codes: array[int], becomes: Mapping[int, int]) -> array[int]:
     """What the codes become; those that are not named stay."""
-    small = octets(codes)
-    if small is None or max(becomes.values(), default=0) > 255:
+    small = octets(codes) if len(codes) > _FEW else None
+    if small is None or max((*becomes, *becomes.values()), default=0) > 255:
         return array("Q", map(becomes.get, codes, codes))
+    table = bytearray(_OCTETS)
+    for old, new in becomes.items():
+        table[old] = new
     wide = bytearray(8 * len(small))
-    wide[LOW_OCTET::8] = small.translate(bytes(becomes.get(code, code) for code in range(256)))
+    wide[LOW_OCTET::8] = small.translate(table)
     return array("Q", bytes(wide))
 
 
