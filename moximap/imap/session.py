@@ -207,6 +207,13 @@ class Session:
         assert self.room is not None
         return self.room.write_few(method, *args, **kwargs).addCallback(self._wrote)
 
+    def change_in_halves(self, begin: Callable[..., Callable[[], _W]], method: Callable[..., _W],
+                         *args: Any) -> Deferred[_W]:
+        """The same for a method that must be durable; ``begin`` does all but the commit, perhaps at once."""
+        self.insist_on_writing()
+        assert self.room is not None
+        return self.room.write_in_halves(begin, method, *args).addCallback(self._wrote)
+
     def _wrote(self, written: _W) -> _W:
         self.policy.wrote(written)
         return written

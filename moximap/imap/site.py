@@ -38,6 +38,9 @@ class ICall(Protocol):
     def soon(self, function: Callable[[], None]) -> None:
         """Called by what `call` runs: do something in the reactor thread meanwhile."""
 
+    def halves(self, function: Callable[..., Callable[[], _T]], /, *args: Any, **kwargs: Any) -> Deferred[_T]:
+        """The same for a function of which what it gives must be called, too: only that must be elsewhere."""
+
 
 class IConnection(Protocol):
     """One connection of a client."""
@@ -107,7 +110,7 @@ class Site:
 
     @accounts.default
     def _accounts(self) -> OpenAccounts:
-        return OpenAccounts(self.directory, self.pool.call, self.reactor, self.pool.quick)
+        return OpenAccounts(self.directory, self.pool.call, self.reactor, self.pool.quick, self.pool.halves)
 
     @attempts.default
     def _attempts(self) -> AttemptLog:

@@ -19,7 +19,8 @@ from moximap.store import (appending, backup, checking, database, digesting, era
 from moximap.store.backup import Progress
 from moximap.store.annotations_table import AnnotationsTable
 from moximap.store.checkpointing import Checkpointer
-from moximap.store.contents import Files, Prepared
+from moximap.store.contents import Files, Prepared, is_small
+from moximap.store.errors import Busy
 from moximap.store.flags import Flags, FlagTable
 from moximap.store.indexing import Index
 from moximap.store.interfaces import Column, IAccount, ISpool, NewMessage
@@ -143,6 +144,12 @@ class Account:
 
     def append(self, name: str, messages: Sequence[NewMessage]) -> Appended:
         return self._take_in(messages, lambda t, prepared: appending.append(t, name, prepared))
+
+    def begin_append(self, name: str, messages: Sequence[NewMessage]) -> Callable[[], Appended]:
+        if len(messages) != 1 or not is_small(messages[0]):
+            raise Busy("it takes long")
+        prepared = self._files.prepare(messages, int(time()))
+        return self._writer.begin_now(lambda t: appending.append(t, name, prepared))
 
     def may_replace(self, mailbox: int, uid: int, target: str, size: int) -> None:
         with self._readers.snapshot() as snapshot:

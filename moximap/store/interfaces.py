@@ -172,6 +172,12 @@ class IAccount(Interface):
     def append(name: str, messages: Sequence[NewMessage]) -> Appended:
         """Add messages, all or none.  NoSuchMailbox, OverQuota, NoSpace.  Durable on return."""
 
+    def begin_append(name: str, messages: Sequence[NewMessage]) -> Callable[[], Appended]:
+        """Append one small message, but for the commit, which what is given does; it must be called.
+
+        Busy where that takes long or would have to wait; then nothing was done.
+        """
+
     def may_replace(mailbox: int, uid: int, target: str, size: int) -> None:
         """Whether a message of that size would be taken now: the errors of replace."""
 

@@ -51,14 +51,16 @@ class IReader(Protocol):
 class OpenAccount:
     """One account: its store, its images, its listeners.  ``users`` counts sessions.
 
-    ``call`` runs a blocking function elsewhere, ``quick`` a small read perhaps at once.
+    ``call`` runs a blocking function elsewhere, ``quick`` a small read perhaps at once, ``halves`` one that
+    begins a write perhaps at once, and what that gives, which commits it, elsewhere.
     """
 
-    def __init__(self, store: IAccount, call: Call, quick: Call, reactor: IReactorTime,
+    def __init__(self, store: IAccount, call: Call, quick: Call, halves: Call, reactor: IReactorTime,
                  turn: Turn) -> None:
         self.store = store
         self.call = call
         self._quick = quick
+        self._halves = halves
         self._ids: dict[str, int] = {}
         self.users = 0
         self.heard = 0
@@ -194,17 +196,22 @@ class OpenAccount:
     def write_few(self, method: Callable[..., _W], *args: Any, **kwargs: Any) -> Deferred[_W]:
         """The same for a method that changes few rows, needs no sync, and has ``now``: perhaps at once,
         if nobody else is writing."""
-        def busy(failure: Failure) -> Deferred[_W]:
-            failure.trap(Busy)  # type: ignore[no-untyped-call]
-            written: Deferred[_W] = self.call(method, *args, **kwargs)
-            return written
-
         tried: Deferred[_W] = self._quick(method, *args, now=True, **kwargs)
         written = getattr(tried, "result", None)
         if isinstance(written, Written):              # it was at once: nobody can have stopped waiting
             self.applied(written)
             return tried
-        return self._taken_in(tried.addErrback(busy))
+        return self._taken_in(tried.addErrback(self._busy, method, *args, **kwargs))
+
+    def write_in_halves(self, begin: Callable[..., Callable[[], _W]], method: Callable[..., _W],
+                        *args: Any) -> Deferred[_W]:
+        """The same for a method that must be durable: ``begin``, perhaps at once, does all but the commit."""
+        return self._taken_in(self._halves(begin, *args).addErrback(self._busy, method, *args))
+
+    def _busy(self, failure: Failure, method: Callable[..., _W], *args: Any, **kwargs: Any) -> Deferred[_W]:
+        """What could not be done at once is done elsewhere."""
+        failure.trap(Busy)  # type: ignore[no-untyped-call]
+        return self.call(method, *args, **kwargs)
 
     def _taken_in(self, written: Deferred[_W]) -> Deferred[_W]:
         ours: Deferred[_W] = Deferred()

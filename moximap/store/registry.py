@@ -41,10 +41,11 @@ class OpenAccounts:
     """The accounts that this process has open, by name."""
 
     def __init__(self, directory: IDirectory, call: Call, reactor: IReactorTime,
-                 quick: Call | None = None) -> None:
+                 quick: Call | None = None, halves: Call | None = None) -> None:
         self._directory = directory
         self._call = call
         self._quick = quick or call
+        self._halves = halves or (lambda function, *args: call(lambda: function(*args)()))
         self._reactor = reactor
         self._turn = Turn()
         self._open: dict[str, OpenAccount] = {}
@@ -81,8 +82,8 @@ class OpenAccounts:
             for other in self._opening.pop(name):
                 other.errback(error)
             raise
-        account = self._open[name] = OpenAccount(store, self._call, self._quick, self._reactor,
-                                                 self._turn)
+        account = self._open[name] = OpenAccount(store, self._call, self._quick, self._halves,
+                                                 self._reactor, self._turn)
         account.erase_soon()
         account.indexing.soon()
         account.on_write = lambda name, modseq, again: self.others.ring(name, modseq, again)

@@ -83,6 +83,16 @@ class Pool(Service):
         """From a call that runs in a thread: do something in the reactor thread meanwhile."""
         IReactorFromThreads(self._reactor).callFromThread(function)
 
+    def halves(self, function: Callable[..., Callable[[], _T]], /, *args: Any, **kwargs: Any) -> Deferred[_T]:
+        """Run a function as `quick` does, and what it gives in a thread; or both in one thread.
+
+        All threads may be waiting for what the second half lets go: there must be one more for it.
+        """
+        if self._distrust or len(self._threads) - self._idle >= self._size:
+            self._distrust = max(self._distrust - 1, 0)
+            return self.call(_both, function, *args, **kwargs)
+        return self.quick(function, *args, **kwargs).addCallback(self.call)
+
     def stopService(self) -> None:
         """Let the running calls end, then the threads."""
         super().stopService()  # type: ignore[no-untyped-call]
@@ -141,6 +151,10 @@ class Pool(Service):
             del job, deferred, function, args, kwargs, result
 
 
+def _both(function: Callable[..., Callable[[], _T]], /, *args: Any, **kwargs: Any) -> _T:
+    return function(*args, **kwargs)()
+
+
 class DirectPool:
     """Runs each call at once, in the calling thread: for tests and for programs without a reactor."""
 
@@ -152,3 +166,6 @@ class DirectPool:
 
     def soon(self, function: Callable[[], None]) -> None:
         function()
+
+    def halves(self, function: Callable[..., Callable[[], _T]], /, *args: Any, **kwargs: Any) -> Deferred[_T]:
+        return self.call(_both, function, *args, **kwargs)

@@ -129,6 +129,38 @@ class Writer:
             raise Busy("another process is writing")
         return job.outcome()
 
+    def begin_now(self, work: Callable[[Transaction], T]) -> Callable[[], T]:
+        """Run an operation if that takes no waiting for anybody, else Busy; what is given commits it.
+
+        It must be called, once, and in any thread: until then nobody else writes.
+        """
+        if not self._queue.lead_alone():
+            raise Busy("another thread is writing")
+        job = Job(work, durable=True)
+        try:
+            self._patience.seconds = 0.0
+            after = self._begin([job])  # type: ignore[list-item]
+        except BaseException as error:
+            self._roll_back()
+            self._queue.pass_on()
+            if isinstance(error, apsw.BusyError):
+                raise Busy("another process is writing") from error
+            raise translate(error) or error from error
+        finally:
+            self._patience.seconds = PATIENCE
+
+        def commit() -> T:
+            try:
+                self._end(after)
+            except BaseException as error:
+                self._roll_back()
+                raise translate(error) or error from error
+            finally:
+                self._queue.pass_on()
+            return job.result
+
+        return commit
+
     def close(self) -> None:
         """Close the connection; what waits, and what comes, is Unavailable."""
         self._closed = True
@@ -137,7 +169,7 @@ class Writer:
 
     def _serve(self, batch: list[Job[object]]) -> None:
         try:
-            self._commit(batch)
+            self._end(self._begin(batch))
         except BaseException as error:
             self._roll_back()
             if len(batch) > 1 and not isinstance(error, (apsw.BusyError, Unavailable)):
@@ -160,7 +192,8 @@ class Writer:
             self._connection = connection
         return self._connection
 
-    def _commit(self, batch: list[Job[object]]) -> None:
+    def _begin(self, batch: list[Job[object]]) -> Counters | None:
+        """Run a batch; the counters after it, None where it changed nothing."""
         connection = self._open()
         if self._removed:
             raise Unavailable("the account was removed")
@@ -174,13 +207,18 @@ class Writer:
         after = before.copy()
         for job in batch:
             after = self._attempt(connection, job, after, alone=len(batch) == 1)
-        changed = after != before
-        if changed:
-            after.write(connection)
-        connection.execute("COMMIT")
-        if changed:
-            self._flags.catch_up(connection, after.keywordsets)
-            self._committed(durable)
+        if after == before:
+            return None
+        after.write(connection)
+        return after
+
+    def _end(self, after: Counters | None) -> None:
+        """Commit what `_begin` did."""
+        assert self._connection is not None
+        self._connection.execute("COMMIT")
+        if after is not None:
+            self._flags.catch_up(self._connection, after.keywordsets)
+            self._committed(self._durable)
 
     def _attempt(self, connection: apsw.Connection, job: Job[object], counters: Counters,
                  alone: bool) -> Counters:

@@ -22,7 +22,8 @@ class Append:
     async def run(self, session: Session) -> Reply:
         messages = [message.new() for message in self.messages]
         with trycreate():
-            appended: Appended = await session.change(session.account.append, self.mailbox, messages)
+            appended: Appended = await session.change_in_halves(
+                session.account.begin_append, session.account.append, self.mailbox, messages)
         return Reply("appended", appenduid(appended))
 
 
