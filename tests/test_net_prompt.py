@@ -10,7 +10,8 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
-from moximap.net.prompt import send_promptly
+from moximap.imap import fetching
+from moximap.net.prompt import PromptServer, send_promptly
 from tests.dialogue import DialogueCase, FakeTransport
 
 BIG = bytes(range(256)) * 65536
@@ -98,6 +99,9 @@ class PromptTests(TestCase):
         self.assertIn(server.transport, self.asked)
         self.assertEqual(await self.ask(client, b"small", 7), b"one two")
         self.assertEqual(server.paused, 0)
+
+    def test_a_piece_of_a_fetch_is_sent_at_once(self) -> None:
+        self.assertGreaterEqual(PromptServer.SEND_LIMIT, 2 * fetching.PIECE)
 
     async def test_the_end_comes_after_the_last_words(self) -> None:
         server, client = await self.connect()

@@ -17,11 +17,13 @@ from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 class PromptServer(tcp.Server):
     """For ``twisted.internet.tcp.Port.transport``.
 
-    Nothing but the moment of sending is new: every write asks by ``startWriting`` to be sent, and
-    ``doWrite`` calls ``stopWriting`` when nothing is left.  What bounds the buffer, and what closes
-    the connection, are as they were.
+    Nothing is new but the moment of sending, and how much is sent at a time: every write asks by
+    ``startWriting`` to be sent, and ``doWrite`` calls ``stopWriting`` when nothing is left.  What bounds
+    the buffer, and what closes the connection, are as they were.
     """
 
+    #: Octets that are sent at a time: a whole piece of a FETCH, for half of which Twisted takes another turn.
+    SEND_LIMIT = 1 << 19
     #: What comes in is being read; what was written meanwhile is sent at the end of that.
     _reading = False
     #: We shall send, at the end of reading or of the reactor's turn.
