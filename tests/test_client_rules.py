@@ -32,11 +32,12 @@ class ClientRules(DialogueCase):
         answer = self.ask(b"UID FETCH 1 (BODY.PEEK[]<0.393216>)")
         self.assertIn(b"BODY[]<0> {%d}\r\n%b)" % (len(HELLO), HELLO), answer)
 
-    def test_client_2_past_the_end_there_is_an_empty_string(self) -> None:
+    def test_client_2_past_the_end_there_is_an_empty_literal(self) -> None:
         self.select()
         self.dialogue("""
             C: a FETCH 1 (BODY.PEEK[1]<393216.393216> BODY.PEEK[TEXT]<7.100>)
-            S: * 1 FETCH (UID 1 BODY[1]<393216> "" BODY[TEXT]<7> {6}
+            S: * 1 FETCH (UID 1 BODY[1]<393216> {0}
+            S:  BODY[TEXT]<7> {6}
             S: Bob.
             S: )
             S: a OK FETCH completed

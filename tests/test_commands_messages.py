@@ -62,7 +62,8 @@ NIL NIL NIL "<1@example.org>"))
             S: b OK FETCH completed
             C: c UID FETCH 2 (BODY.PEEK[TEXT]<0.5> BODY.PEEK[TEXT]<500.5> BODY.PEEK[9])
             S: * 2 FETCH (UID 2 BODY[TEXT]<0> {{5}}
-            S: Hello BODY[TEXT]<500> "" BODY[9] NIL)
+            S: Hello BODY[TEXT]<500> {{0}}
+            S:  BODY[9] NIL)
             S: c OK UID FETCH completed
             C: d UID FETCH 3 BODY[HEADER.FIELDS (From Nothing)]
             S: * 3 FETCH (UID 3 FLAGS (\\Seen) BODY[HEADER.FIELDS (From Nothing)] {{31}}

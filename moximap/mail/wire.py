@@ -7,16 +7,30 @@ from collections.abc import Iterable
 _special = re.compile(rb'[\x00\r\n"\\\x80-\xff]').search
 _needs_literal = re.compile(rb"[\x00\r\n\x80-\xff]").search
 
+#: Octets that are quoted: parsers made of regular expressions give up at some tens of thousands.
+_LONGEST = 1024
+
 
 def string(value: bytes) -> bytes:
-    """A quoted string, or a literal if the value is not 7-bit text in one line."""
+    """A quoted string, or a literal if the value is long or not 7-bit text in one line."""
+    if len(value) > _LONGEST:
+        return _literal(value)
     if not _special(value):
         return b'"%b"' % value
     if not _needs_literal(value):
         return b'"%b"' % value.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
-    # CHAR8 excludes NUL (RFC 9051 9), and nothing else can carry it here.
-    value = value.replace(b"\0", b"")
-    return b"{%d}\r\n%b" % (len(value), value) if _needs_literal(value) else string(value)
+    value = _without_nul(value)
+    return _literal(value) if _needs_literal(value) else string(value)
+
+
+def _literal(value: bytes) -> bytes:
+    value = _without_nul(value)
+    return b"{%d}\r\n%b" % (len(value), value)
+
+
+def _without_nul(value: bytes) -> bytes:
+    """CHAR8 excludes NUL (RFC 9051 9), and nothing else can carry it here."""
+    return value.replace(b"\0", b"")
 
 
 def nstring(value: bytes | None) -> bytes:

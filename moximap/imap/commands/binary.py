@@ -88,7 +88,7 @@ class Binary:
             start, end = min(self.partial.start, end), min(self.partial.start + self.partial.count, end)
         if end - start > PIECE:
             return Streamed(b"%b ~{%d}\r\n" % (word, end - start), content, start, end)
-        return b"%b %b" % (word, encoding.literal(content.read(start, end)) if start < end else b'""')
+        return b"%b %b" % (word, encoding.literal(content.read(start, end)))
 
 
 @attrs.frozen(cache_hash=True)

@@ -170,8 +170,6 @@ class BodySection:
         return self._named(data)
 
     def _named(self, data: bytes) -> bytes:
-        if not data:
-            return self._start + b' ""'
         return b"%b {%d}\r\n%b" % (self._start, len(data), without_nul(data))
 
 
