@@ -68,7 +68,6 @@ class AgainTests(DialogueCase):
     def test_a_name_is_read_as_who_says_it_writes_names(self) -> None:
         self.dialogue("""
             C: a CREATE &AOk-
-            S: * LIST {*}
             S: a OK {*}
             C: b STATUS &AOk- (MESSAGES)
             S: * STATUS &AOk- (MESSAGES 0)

@@ -149,8 +149,6 @@ class StreamTests(CompressCase):
             C: a CREATE {5}
             S: + go ahead
             C: box/a
-            S: * LIST (\\HasChildren \\Subscribed) "/" box
-            S: * LIST (\\HasNoChildren \\Subscribed) "/" box/a
             S: a OK [MAILBOXID {*}
             C: b STATUS {5+}
             C: box/a (MESSAGES)

@@ -155,7 +155,6 @@ class FruitTests(ListCase):
             S: * LIST (\HasNoChildren) "/" INBOX
             S: b OK LIST completed
             C: c CREATE Inbox/Lists
-            S: * LIST (\HasNoChildren \Subscribed) "/" INBOX/Lists
             S: c OK [MAILBOXID ({*})] CREATE completed
             C: d LIST "" "iNBOX*"
             S: * LIST (\HasChildren) "/" INBOX

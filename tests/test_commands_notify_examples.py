@@ -85,7 +85,6 @@ class ExampleTests(NotifyCase):
         self.notify("SET (PERSONAL (MailboxName SubscriptionChange))")
         self.dialogue("""
             C2: a CREATE NewMailbox
-            S2: * LIST {*}
             S2: a OK {*}
             S: * LIST (\\HasNoChildren \\Subscribed) "/" NewMailbox
             C2: b RENAME NewMailbox Other

@@ -20,7 +20,6 @@ class OwnTests(NotifyCase):
             C: a COPY 1 Junk
             S: a OK {*}
             C: b CREATE New
-            S: * LIST {*}
             S: b OK {*}
             C: c SUBSCRIBE Nowhere
             S: c OK {*}

@@ -215,7 +215,6 @@ class OverQuotaTests(QuotaCase):
             C: b LIST "" a*
             S: b OK LIST completed
             C: c CREATE a
-            S: * LIST {*} a
             S: c OK {*}
             C: d CREATE b
             S: d NO [OVERQUOTA] {*}

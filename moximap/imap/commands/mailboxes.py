@@ -40,12 +40,16 @@ class Create:
     parameters: tuple[tuple[CreateParameter, Any], ...] = ()
 
     async def run(self, session: Session) -> Reply:
-        """The new mailboxes are listed: parents that were missing, then the one that was asked for."""
+        """The new mailboxes are listed: parents that were missing, then the one that was asked for.
+
+        Only where IMAP4rev2 is enabled: c-client's mailutil crashes at a LIST that it did not ask for.
+        """
         arguments: dict[str, Any] = {}
         for row, value in self.parameters:
             arguments.update(row.arguments(value))
         created: Created = await session.change(session.account.create, self.mailbox, **arguments)
-        session.write(b"".join(self._lines(created.mailboxes, session)))
+        if session.rev2:
+            session.write(b"".join(self._lines(created.mailboxes, session)))
         rows = session.dialect.tables["create"].values()
         codes = [row.code(created.mailboxes[-1]) for row in rows if row.code is not None]
         return Reply("CREATE completed", b" ".join(codes) or None)
@@ -56,7 +60,7 @@ class Create:
         utf8, given = session.utf8, self.given.removesuffix("/")
         return [line(b"LIST", [*attributes(Entry(mailbox.name, mailbox, True, mailbox is not made[-1])),
                                "\\Subscribed"], encoding.mailbox(mailbox.name, utf8),
-                     old_name(mailbox.name, given, utf8) if mailbox is made[-1] and session.rev2 else b"")
+                     old_name(mailbox.name, given, utf8) if mailbox is made[-1] else b"")
                 for mailbox in made]
 
 
