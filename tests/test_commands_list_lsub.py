@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import execute
+
+from moximap.imap.commands import listing
 from tests.dialogue import DialogueCase
 from tests.test_commands_list import ListCase
 
@@ -95,3 +98,24 @@ class MacTests(DialogueCase):
             S: * LSUB (\HasNoChildren \Trash) "/" Trash
             S: a OK LSUB completed
         """)
+
+
+class FewTests(ListCase):
+    """Few names are read at once, many in the store's thread."""
+
+    subscribed = ("INBOX",)
+
+    def test_as_many_as_there_were_the_last_time(self) -> None:
+        threads: list[object] = []
+        self.patch(self.site.pool, "call", lambda f, *args: threads.append(f) or execute(f, *args))
+        self.patch(self.site.pool, "quick", execute)
+        client = self.client()
+        told, went = [], []
+        for command, few in (("LIST", 64), ("LIST", 64), ("LSUB", 0), ("LIST", 64), ("LIST", 64)):
+            self.patch(listing, "FEW", few)
+            client.send(f'x {command} "" INBOX\r\n'.encode())
+            told.append(client.received().count(b'"/" INBOX\r\n'))
+            went.append(len(threads))
+            threads.clear()
+        self.assertEqual(told, [1] * 5)
+        self.assertEqual(went, [1, 0, 0, 1, 0])

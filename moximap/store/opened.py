@@ -62,6 +62,7 @@ class OpenAccount:
         self._quick = quick
         self._halves = halves
         self._ids: dict[str, int] = {}
+        self.few_names = False                    # of mailboxes, when they were last listed
         self.users = 0
         self.heard = 0
         self.images: dict[int, Image] = {}

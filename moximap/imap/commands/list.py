@@ -4,13 +4,14 @@ SPECIAL-USE (RFC 6154)."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import attrs
 
 from moximap.imap import encoding
-from moximap.imap.commands.listing import (Choice, Entry, Test, any_of, attributes, choose, entries,
-                                           exists, is_subscribed, line, root, send)
+from moximap.imap.commands.listing import (Choice, Entry, Test, answer, any_of, attributes, choose,
+                                           exists, is_subscribed, line, root)
 from moximap.imap.commands.status import Items, asked_all, parse_items, status_line
 from moximap.imap.dialect import LOGGED_IN, Capability, Extension, Spec
 from moximap.imap.errors import Bad
@@ -68,11 +69,10 @@ class List:
     async def run(self, session: Session) -> None:
         for row, value in self.returns.values():
             row.asked(session, value)
-        await send(session, await session.call(self.lines, session, session.account))
+        await answer(session, partial(self.lines, session))
 
-    def lines(self, session: Session, account: IAccount) -> list[bytes]:
-        """All responses, from one reading of the store; in the store's thread."""
-        names = entries(account.mailboxes())
+    def lines(self, session: Session, account: IAccount, names: list[Entry]) -> list[bytes]:
+        """All responses, for `answer`."""
         read = [(row, row.read(account, value)) for row, value in self.returns.values()]
         tests = [row.selects for row in self.selections.values() if row.selects is not None]
         info = self._childinfo()

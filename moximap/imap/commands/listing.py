@@ -9,8 +9,11 @@ import attrs
 
 from moximap.imap import encoding, mailboxname
 from moximap.imap.session import Session
+from moximap.store.interfaces import IAccount
 from moximap.values import Listing, Mailbox
 
+#: Names that the reactor thread may read and tell: in less than a millisecond.
+FEW = 64
 #: Lines that are written at once; then the client may read.
 BATCH = 500
 
@@ -113,6 +116,24 @@ def old_name(name: str, old: str, utf8: bool) -> bytes:
 def root(word: bytes) -> bytes:
     """The answer to an empty pattern: the hierarchy delimiter."""
     return line(word, ("\\Noselect",), b'""')
+
+
+#: Makes responses of all names of an account; where they are many, in the store's thread.
+Lines = Callable[[IAccount, list[Entry]], list[bytes]]
+
+
+async def answer(session: Session, lines: Lines) -> None:
+    """Write responses: at once where there were few names when they were last listed."""
+    room = session.room
+    assert room is not None
+    count, made = await (session.quick if room.few_names else session.call)(_made, room.store, lines)
+    room.few_names = count <= FEW
+    await send(session, made)
+
+
+def _made(account: IAccount, lines: Lines) -> tuple[int, list[bytes]]:
+    names = entries(account.mailboxes())
+    return len(names), lines(account, names)
 
 
 async def send(session: Session, lines: Sequence[bytes]) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import attrs
 
 from moximap.imap import encoding
-from moximap.imap.commands.listing import (Choice, any_of, attributes, choose, entries, exists,
-                                           is_subscribed, line, root, send)
+from moximap.imap.commands.listing import (Choice, Entry, answer, any_of, attributes, choose, exists,
+                                           is_subscribed, line, root)
 from moximap.imap.dialect import LOGGED_IN, Extension, Spec
 from moximap.imap.grammar import Cursor
 from moximap.imap.session import Session
@@ -23,15 +25,13 @@ class LSub:
         if self.pattern is None:
             session.write(root(b"LSUB"))
         else:
-            lines = await session.call(self.lines, session.account, self.pattern, session.utf8)
-            await send(session, lines)
+            await answer(session, partial(self.lines, self.pattern, session.utf8))
 
-    def lines(self, account: IAccount, pattern: str, utf8: bool) -> list[bytes]:
-        """All responses; in the store's thread.
+    def lines(self, pattern: str, utf8: bool, account: IAccount, names: list[Entry]) -> list[bytes]:
+        """All responses, for `answer`.
 
         With "%" a name that is not subscribed itself stands for those below it that do not match.
         """
-        names = entries(account.mailboxes())
         chosen = choose(names, any_of([pattern]), [is_subscribed], recursive=True)
         return [line(b"LSUB", _attributes(choice), encoding.mailbox(choice.entry.name, utf8))
                 for choice in chosen if choice.own or "%" in pattern]
