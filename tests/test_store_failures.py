@@ -124,3 +124,18 @@ class LockTests(StoreCase, OnDisk):
         other.close()
         self.assertEqual([type(job.error) for job in jobs], [Unavailable] * 3)
         self.assertEqual(waited, [0])
+
+
+class HintTests(StoreCase, OnDisk):
+    def test_a_large_message_is_synced_whatever_the_disk_was_told_before(self) -> None:
+        told: list[str] = []
+        self.patch(contents, "_sync_file_range", lambda *args: told.append("begin"))
+        sync = os.fsync
+        self.patch(os, "fsync", lambda file: told.append("sync") or sync(file))
+        self.append(LARGE)
+        self.assertEqual(told[:2], ["begin", "sync"])
+
+    def test_a_system_that_cannot_be_told_syncs_as_well(self) -> None:
+        self.patch(contents, "_sync_file_range", None)
+        self.append(LARGE)
+        self.assertEqual(list(self.account.check()), [])

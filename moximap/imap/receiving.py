@@ -97,7 +97,7 @@ class OnDisk:
         self.missing -= len(data)
         if len(self._block) < BLOCK and self.missing:
             return None
-        block, self._block = bytes(self._block), bytearray()
+        block, self._block = self._block, bytearray()
         if self.refused is not None:
             return None
         self._writing = True
@@ -113,7 +113,7 @@ class OnDisk:
         if self._spool is not None and not self._writing:
             self._session.call(self._spool.discard)
 
-    def _write(self, block: bytes) -> None:
+    def _write(self, block: bytearray) -> None:
         if self._spool is None:
             self._spool = self._account.spool()
         self._spool.write(block)

@@ -37,7 +37,7 @@ class ISpool(Interface):
 
     size: int = Attribute("octets written so far")
 
-    def write(data: bytes) -> None:
+    def write(data: bytes | bytearray) -> None:
         """Add octets; NoSpace where the disk is full."""
 
     def discard() -> None:
