@@ -5,7 +5,7 @@ import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from moximap.store import fetching
-from moximap.store.made import LONGEST, OVERHEAD, Made
+from moximap.store.made import COLUMN, LONGEST, OVERHEAD, Made
 from moximap.values import NumSet
 from tests.storecases import ALL, OnDisk, StoreCase, one
 
@@ -40,10 +40,17 @@ class MadeTests(SynchronousTestCase):
         self.assertIsNone(self.value(Made(), 0))
 
     def test_what_nobody_asks_for_goes_when_the_room_is_full(self) -> None:
-        made = Made(8 * (OVERHEAD + 4))
+        made = Made(2 * COLUMN + 8 * (OVERHEAD + 4))
         for content in 1, 2, 3, 4, 5, 1, 6, 7, 8, 9, 1, 2:
             self.value(made, content)
         self.assertEqual([int(head) for head in self.column.asked], [1, 2, 3, 4, 5, 6, 7, 8, 9, 2])
+
+    def test_columns_without_values_go_too(self) -> None:
+        made = Made(20 * COLUMN)
+        for count in range(100):
+            self.column = Times(count)
+            self.assertIsNone(self.value(made, 0))
+        self.assertLessEqual(len(made._young) + len(made._old), 22)
 
     def test_long_values_are_not_kept(self) -> None:
         made, self.column = Made(), Times(LONGEST)

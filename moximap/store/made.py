@@ -14,8 +14,9 @@ from typing import Final, Protocol
 ROOM: Final = 4 << 20
 #: Values of more octets are not kept.
 LONGEST: Final = 4096
-#: What a value takes beside its octets.
+#: What a value takes beside its octets, and what a column does.
 OVERHEAD: Final = 200
+COLUMN: Final = 2000
 
 
 class IOfHead(Protocol):
@@ -43,6 +44,8 @@ class Made:
         To be used for a few rows, then asked for anew.
         """
         key = account, column
+        if key not in self._young:
+            self._count(COLUMN)
         young, old = self._young.setdefault(key, {}), self._old.get(key, {})
         made = young.get
 
@@ -57,9 +60,12 @@ class Made:
                     found = column.of_head(head)
                 if len(found) <= LONGEST:
                     young[content] = found
-                    self._left -= OVERHEAD + len(found)
-                    if self._left < 0:
-                        self._old, self._young, self._left = self._young, {}, self._half
+                    self._count(OVERHEAD + len(found))
             return found
 
         return value
+
+    def _count(self, octets: int) -> None:
+        self._left -= octets
+        if self._left < 0:
+            self._old, self._young, self._left = self._young, {}, self._half
