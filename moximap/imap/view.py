@@ -180,7 +180,7 @@ class View:
         only = changes[0]
         if only.expunged or not only.uids or only.modseqs[0] <= self.changed or only.uids[-1] > self.last:
             return None
-        return only if only.modseqs.count(only.modseqs[0]) == len(only.uids) else None
+        return only if only.since and only.modseqs[0] == only.modseqs[-1] else None      # they ascend
 
     def _tell_alike(self, only: Changes, answer: StoreAnswer | None) -> list[bytes]:
         """What `tell` gives, for thousands of messages: a format operation for each."""
