@@ -69,6 +69,17 @@ class BellTests(SynchronousTestCase):
         first.ring_all()
         self.assertIsNone(second.drain())
 
+    def test_one_of_another_version_is_rung_for_everything(self) -> None:
+        second = self.bell()
+        [board] = (path for path in self.path.iterdir() if not path.suffix)
+        os.truncate(board, 0)
+        first = self.bell()
+        for modseq in (1, 2):
+            first.ring("ann", modseq, again=False)
+            ready, _, _ = select.select([second], [], [], 0)
+            self.assertEqual(ready, [second])
+            self.assertEqual(second._receive(), b"%d ann" % modseq)
+
     def test_a_look_tells_whether_it_rang(self) -> None:
         first, second = self.bell(), self.bell()
         for ring in (lambda: first.ring("ann", 1), first.ring_all):

@@ -45,21 +45,33 @@ def _place(account: str) -> int:
 
 @attrs.define
 class Peer:
-    """Another process.  ``rung``: accounts that we rang for since it had listened ``turn`` times."""
+    """Another process.  ``rung``: accounts that we rang for since it had listened ``turn`` times.
+
+    ``board``: None where it is of another version, and rung for everything.
+    """
 
     name: str
     address: str
-    board: memoryview
+    board: memoryview | None
     turn: int = -1
     rung: set[str] = attrs.field(factory=set)
 
-    def waits(self, account: str) -> bool:
-        """Whether it has yet to listen to a bell for this account."""
+    def needs(self, account: str, again: bool) -> bool:
+        """Whether it must be rung; ``again``: even where it has yet to listen to a bell for this account."""
+        if self.board is None:
+            return True
+        if not self.board[_place(account)]:
+            return False
         turn: int = self.board[_TURNS]
         if turn != self.turn:
             self.turn = turn
             self.rung.clear()
-        return account in self.rung
+        return again or account not in self.rung
+
+    def rang(self) -> None:
+        """Let it see that there is something in its queue."""
+        if self.board is not None:
+            self.board[_RUNG] = 1
 
 
 class Bell:
@@ -120,10 +132,9 @@ class Bell:
         what is committed now in any case, but know of no higher modseq.
         """
         datagram = b"%d %s" % (modseq, account.encode())
-        place = _place(account)
         with self._lock:
             for peer in self._peers():
-                if peer.board[place] and (again or not peer.waits(account)):
+                if peer.needs(account, again):
                     self._send(peer, account, datagram)
 
     def ring_all(self) -> None:
@@ -182,7 +193,7 @@ class Bell:
     def _peer(self, name: str) -> Peer | None:
         path = self._path / name
         try:
-            return Peer(name, self._address(name), board(path.with_suffix("")))
+            return Peer(name, self._address(name), board(path.with_suffix(""), _OPEN + _HASHES))
         except FileNotFoundError:
             path.unlink(missing_ok=True)      # its process is gone
             return None
@@ -190,7 +201,7 @@ class Bell:
     def _send(self, peer: Peer, account: str, datagram: bytes) -> None:
         try:
             self._sender.sendto(datagram, peer.address)
-            peer.board[_RUNG] = 1
+            peer.rang()
             peer.rung.add(account)
         except BlockingIOError:
             self._mark_lost(peer)
@@ -202,7 +213,7 @@ class Bell:
         _mark(self._path / peer.name).touch()
         with suppress(OSError):
             self._sender.sendto(_WAKE, peer.address)
-        peer.board[_RUNG] = 1
+        peer.rang()
 
     def _address(self, name: str) -> str:
         path = str(self._path / name)

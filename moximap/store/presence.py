@@ -32,7 +32,7 @@ class Presence:
     def board(self, numbers: int) -> memoryview:
         """Numbers, at first 0, that the others can read and write by `board`."""
         os.ftruncate(self._descriptor, numbers * _NUMBER)
-        return _mapped(self._descriptor)
+        return _mapped(self._descriptor, numbers)
 
     def leave(self) -> None:
         """Remove the file; harmless when done already."""
@@ -90,14 +90,19 @@ def is_alive(path: Path) -> bool:
         os.close(descriptor)
 
 
-def board(path: Path) -> memoryview:
-    """The numbers of another opening that has some, as they are whenever they are read; FileNotFoundError."""
+def board(path: Path, numbers: int) -> memoryview | None:
+    """The numbers of another opening, as they are whenever they are read; None: it has not so many.
+
+    FileNotFoundError.
+    """
     with path.open("r+b") as file:
-        return _mapped(file.fileno())
+        if os.fstat(file.fileno()).st_size < numbers * _NUMBER:
+            return None
+        return _mapped(file.fileno(), numbers)
 
 
-def _mapped(descriptor: int) -> memoryview:
-    return memoryview(mmap.mmap(descriptor, 0)).cast("Q")
+def _mapped(descriptor: int, numbers: int) -> memoryview:
+    return memoryview(mmap.mmap(descriptor, numbers * _NUMBER)).cast("Q")
 
 
 def _remove_if_dead(path: Path) -> bool:
