@@ -1,8 +1,8 @@
 """FETCH items as columns and formats, and their bulk rendering (RFC 9051 7.5.2).
 
 A FETCH is compiled to one format string.  Where no item can be large, values are converted column by
-column, so that a message costs one format operation and little else.  Rendering is done in a store
-thread, in pieces of bounded size; a large body is not rendered but streamed.
+column, and all messages of a piece are one format operation.  Rendering is done in a store thread, in
+pieces of bounded size; a large body is not rendered but streamed.
 """
 
 from __future__ import annotations
