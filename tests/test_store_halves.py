@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from moximap.store.contents import SMALL
 from moximap.store.errors import Busy, NoSpace, NoSuchMailbox
 from moximap.store.interfaces import NewMessage
+from moximap.store.opened import SYNC_DELAY
 from moximap.store.threads import Pool
 from moximap.values import Appended
 from tests.dialogue import DialogueCase
@@ -95,6 +96,21 @@ class AppendTests(DialogueCase):
             C: ab
             S: a OK [APPENDUID {v} 2] appended
         """)
+
+
+    def test_flags_are_synced_soon_and_what_is_synced_is_not_synced_again(self) -> None:
+        self.dialogue("""
+            C: a APPEND INBOX {2+}
+            C: ab
+            S: a OK [APPENDUID {v} 1] appended
+        """)
+        with mock.patch.object(self.site.accounts._open["ada"].store, "sync") as sync:
+            self.clock.advance(SYNC_DELAY)
+            self.assertEqual(sync.call_count, 0)
+            self.client().send(b"b SELECT INBOX\r\nc STORE 1 +FLAGS.SILENT (\\Seen)\r\n")
+            self.assertIn(b"\r\nc OK", self.client().received())
+            self.clock.advance(SYNC_DELAY)
+            self.assertEqual(sync.call_count, 1)
 
 
 class PoolTests(SynchronousTestCase):

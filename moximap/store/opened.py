@@ -243,7 +243,8 @@ class OpenAccount:
 
     def _sync_now(self) -> None:
         self._sync = None
-        self._in_background(self.store.sync)
+        if self.store.needs_sync:                 # else a durable commit has synced it all
+            self._in_background(self.store.sync)
 
     def erase_soon(self) -> None:
         """Erase what nobody needs any more, in a while."""
