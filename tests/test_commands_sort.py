@@ -81,6 +81,11 @@ class SortTests(SortCase):
         self.select()
         self.assertEqual(self.sort("(SUBJECT)"), "7 2 1 8 5 4 9 6 3")
 
+    def test_a_letter_whose_capitals_are_two_is_itself(self) -> None:
+        self.put(*[message(Subject=subject) for subject in ("\u00df", "ss", "z")])
+        self.select()
+        self.assertEqual(self.sort("(SUBJECT)"), "2 3 1")
+
     def test_a_display_name_that_is_none_is_the_address(self) -> None:
         self.put(message(From="zz@example.org"), message(From='"" <m@example.org>'), message(),
                  message(From="=?utf-8?q?=C3=81bc?= <a@b>"), message(From="abd <c@d>"))

@@ -77,11 +77,15 @@ class RealMessageTests(SynchronousTestCase):
             b"References: <a@x> <b@x>\r\n\r\nhello\r\n"
         )
         self.assertEqual((found.sent, found.sent_time), (739650, 1770075000))
-        self.assertEqual((found.subject, found.base_subject), ("Re: Café", "café"))
-        self.assertEqual((found.from_key, found.to_key, found.cc_key), ("eva", "bob", "team"))
-        self.assertEqual((found.from_display, found.to_display), ("éva", "bob@y"))
+        self.assertEqual((found.subject, found.base_subject), ("Re: Café", "Café"))
+        self.assertEqual((found.from_key, found.to_key, found.cc_key), ("Eva", "bob", "Team"))
+        self.assertEqual((found.from_display, found.to_display), ("Éva", "bob@y"))
         self.assertEqual((found.message_id, found.references), (b"m@x", (b"a@x", b"b@x")))
         self.assertEqual((found.preview, found.version), ("hello", VERSION))
+
+    def test_a_group_is_shown_by_its_name(self) -> None:
+        found = digest(b"From: Friends: a@x, b@y;\r\nTo: undisclosed-recipients:;\r\n\r\n")
+        self.assertEqual((found.from_display, found.to_display), ("Friends", "undisclosed-recipients"))
 
     def test_nothing_at_all_has_a_digest(self) -> None:
         found = check(self, b"")

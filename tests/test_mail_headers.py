@@ -179,6 +179,9 @@ class DateTests(SynchronousTestCase):
             (b"1 Jan 1970 01:00:00 +0100", 0),
             (b"31 Dec 1969 16:00:01 PST", 1),
             (b"1 Jan 1970 00:01 +nonsense", 60),
+            (b"1 Jan 70 00 : 01 : 02 +0000", 62),
+            (b"1 Jan 1970 0.01.03", 63),
+            (b"1 Jan 1970. 00 : 01", 60),
             (b"1 Jan 1970 99:00:00 +0000", 0),
         ]:
             sent = dates.parse(content)
@@ -189,13 +192,13 @@ class DateTests(SynchronousTestCase):
 class SubjectTests(SynchronousTestCase):
     def test_base_subjects(self) -> None:
         for subject, base in [
-            ("Re: Hello", "hello"),
-            ("RE: fwd: [list] Re[2]: Hello (fwd) ", "hello"),
-            ("[list] Hello", "hello"),
+            ("Re: Hello", "Hello"),
+            ("RE: fwd: [list] Re[2]: Hello (fwd) ", "Hello"),
+            ("[list] Hello", "Hello"),
             ("[list]", "[list]"),
             ("[a] [b]", "[b]"),
             ("re: [only]", "[only]"),
-            ("[fwd: re: Hello]", "hello"),
+            ("[fwd: re: Hello]", "Hello"),
             ("[Fwd: [Fwd: x]] (fwd)", "x"),
             ("a\t  b", "a b"),
             ("Re:", ""),

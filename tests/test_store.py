@@ -75,7 +75,7 @@ class MessageCases(StoreCase):
         columns = ("subject", "base_subject", "from_key", "to_key", "cc_key", "from_display", "to_display",
                    "sent", "sent_time", "message_id", "references")
         full, empty = self.rows(*columns)
-        self.assertEqual(full[:7], ("Gr\u00fc\u00dfe", full[1], "ann", "", "", "ann", ""))
+        self.assertEqual(full[:7], ("Gr\u00fc\u00dfe", "Gr\u00fc\u00dfe", "ann", "", "", "Ann", ""))
         self.assertEqual(full[7:], (737791, 1609561800, None, b""))
         self.assertEqual(empty[7:], (None, None, None, b""))
 

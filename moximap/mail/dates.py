@@ -12,7 +12,8 @@ _MONTHS = {
     for number, month in enumerate(b"jan feb mar apr may jun jul aug sep oct nov dec".split(), start=1)
 }
 _MONTH = rb"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*+"
-_TIME = rb"(\d{1,2})[:.](\d{2})(?:[:.](\d{2}))?"
+_POINT = rb"(?:[ \t]*+:[ \t]*+|\.)"         # RFC 5322 4.3: white space around a colon
+_TIME = rb"(\d{1,2})%b(\d{2})(?:%b(\d{2}))?" % (_POINT, _POINT)
 _usual = re.compile(rb"(?<!\d)(\d{1,2})[\s.-]*+%b[\s.,-]*+(\d{2,4})(?!\d)" % _MONTH, re.I).search
 _asctime = re.compile(
     rb"%b\s++(\d{1,2})(?!\d)(?:,|\s++%b.{0,20}?)?\s++(\d{4})" % (_MONTH, _TIME), re.I

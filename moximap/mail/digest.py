@@ -12,7 +12,7 @@ from moximap.mail.structure import dump, parse_with_fields
 from moximap.mail.subject import base_subject
 from moximap.mail.text import preview
 
-VERSION = 1
+VERSION = 2
 
 # What is kept of a decoded subject; ENVELOPE has all of it.
 LONGEST_SUBJECT = 10_000
@@ -22,7 +22,7 @@ LONGEST_SUBJECT = 10_000
 class Digest:
     """The answers, ready made; offsets and sizes in octets.
 
-    Sort keys are case-folded and empty if there is nothing to sort by: ``*_key`` is the mailbox of
+    Sort keys are decoded, and empty if there is nothing to sort by: ``*_key`` is the mailbox of
     the first address (RFC 5256), ``*_display`` its name, else mailbox@host (RFC 5957).
     """
 
@@ -80,11 +80,12 @@ def _first(found: list[addresses.Address] | None) -> addresses.Address | None:
 
 
 def _key(address: addresses.Address | None) -> str:
-    return decode(address.mailbox or b"")[:LONGEST_SUBJECT].casefold() if address else ""
+    return decode(address.mailbox or b"")[:LONGEST_SUBJECT] if address else ""
 
 
 def _display(address: addresses.Address | None) -> str:
     if address is None:
         return ""
-    text = address.name or b"%b@%b" % (address.mailbox or b"", address.host or b"")
-    return decode(text[:LONGEST_SUBJECT]).casefold()
+    mailbox = address.mailbox or b""
+    text = address.name or (b"%b@%b" % (mailbox, address.host) if address.host else mailbox)
+    return decode(text[:LONGEST_SUBJECT])

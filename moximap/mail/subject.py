@@ -11,8 +11,8 @@ _refwd = re.compile(r"(?:re|fwd?)[ ]*+(?:\[[^\[\]]*+\][ ]*+)?:[ ]*+", re.IGNOREC
 
 
 def base_subject(subject: str) -> str:
-    """The base of a decoded subject, case-folded; equal for a message and its replies."""
-    return _base(subject)[0].casefold()
+    """The base of a decoded subject, but for its case equal for a message and its replies."""
+    return _base(subject)[0]
 
 
 def is_reply(subject: str) -> bool:

@@ -64,7 +64,7 @@ class Links:
             if named:
                 self.references.extend(map(hash, named.split(b" ")))
             self.ends.append(len(self.references))
-        replies = {both: both[0].casefold() != both[1] and is_reply(both[0])
+        replies = {both: both[0] != both[1] and is_reply(both[0])
                    for both in {*zip(subjects, bases, strict=True)}}
         self.replies.extend(map(replies.__getitem__, zip(subjects, bases, strict=True)))
 
