@@ -33,6 +33,12 @@ class IdTests(DialogueCase):
         self.assertEqual(self.client().protocol.session.client_id,
                          {"name": "sodr", "version": "19.34", "vendor": "Pink Floyd Music Limited"})
 
+    def test_spaces_inside_the_parentheses_are_skipped(self) -> None:
+        """aioimaplib sends them; other servers take them."""
+        self.client().send(b'a ID ( "name" "x" )\r\nb ID ( )\r\n')
+        self.assertRegex(self.client().received(), rb'\* ID [^\r]*\r\na OK [^\r]*\r\n\* ID [^\r]*\r\nb OK ')
+        self.assertEqual(self.client().protocol.session.client_id, {"name": "x"})
+
     def test_what_the_client_says_is_kept(self) -> None:
         """Names of fields are in any case; values may be NIL, literals, UTF-8, or no UTF-8 at all."""
         self.client().send(b'a ID ("NAME" {3+}\r\nfoo "os" NIL "Vendor" "\xc3\xa9" "x" "\xff")\r\n')

@@ -33,12 +33,20 @@ class Id:
 
 
 def parse(p: Cursor) -> Id:
-    """id = "ID" SP ("(" [string SP nstring *(SP string SP nstring)] ")" / nil)"""
+    """id = "ID" SP ("(" [string SP nstring *(SP string SP nstring)] ")" / nil)
+
+    Spaces next to the parentheses are skipped: aioimaplib sends them.
+    """
     p.sp()
-    if p.peek() != b"(":
+    if not p.at(b"("):
         p.take(b"NIL")
         return Id()
-    pairs = p.list_of(lambda: _pair(p), least=0)
+    pairs: list[tuple[str, str | None]] = []
+    p.at_sp()
+    while not p.at(b")"):
+        pairs.append(_pair(p))
+        if not p.at_sp() and p.peek() != b")":
+            raise p.bad("space")
     if len(pairs) > MAX_PAIRS:
         raise Bad(f"ID has over {MAX_PAIRS} fields")
     fields = dict(pairs)
