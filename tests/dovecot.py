@@ -9,6 +9,7 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import shlex
 from pathlib import Path
 
 import attrs
@@ -34,7 +35,7 @@ namespace inbox {{
 }}
 """
 SCRIPT = """#!/bin/sh
-exec {as_owner} env -i USER={user} HOME='{home}' PATH=/usr/bin:/bin doveadm -c '{home}/dovecot.conf' exec imap 2>>'{log}'
+exec {doveadm} exec imap 2>>'{log}'
 """
 
 
@@ -50,10 +51,14 @@ class Tunnel(IMAPClient):
 
 @attrs.frozen
 class Dovecot:
-    """``command``: a program that speaks IMAP on its standard input and output.  ``log``: what all of them said."""
+    """``command``: a program that speaks IMAP on its standard input and output.  ``log``: what all of them said.
+
+    ``doveadm``: the words before a command of doveadm's, for the mail of the one user.
+    """
 
     command: Path
     log: Path
+    doveadm: tuple[str, ...]
 
     @classmethod
     def make(cls, directory: Path, separator: str = "/", prefix: str = "") -> Dovecot:
@@ -61,18 +66,19 @@ class Dovecot:
         home, log = directory / "home", directory / "log"
         home.mkdir(parents=True)
         owner, group = mail_owner()
-        as_owner = ""
+        doveadm = ["env", "-i", f"USER={USER}", f"HOME={home}", "PATH=/usr/bin:/bin",
+                   "doveadm", "-c", f"{home}/dovecot.conf"]
         if os.geteuid() == 0:
-            as_owner = f"setpriv --reuid={owner} --regid={group} --clear-groups"
+            doveadm[:0] = ["setpriv", f"--reuid={owner}", f"--regid={group}", "--clear-groups"]
             for path in (directory, home):
                 path.chmod(0o711)
             os.chown(home, pwd.getpwnam(owner).pw_uid, grp.getgrnam(group).gr_gid)
         (home / "dovecot.conf").write_text(CONFIGURATION.format(home=home, owner=owner, group=group,
                                                                 separator=separator, prefix=prefix))
         command = directory / "dovecot-imap"
-        command.write_text(SCRIPT.format(as_owner=as_owner, user=USER, home=home, log=log))
+        command.write_text(SCRIPT.format(doveadm=shlex.join(doveadm), log=log))
         command.chmod(0o755)
-        return cls(command, log)
+        return cls(command, log, tuple(doveadm))
 
     def complaints(self) -> list[str]:
         """The lines of the log that speak of something wrong."""
