@@ -193,7 +193,16 @@ class KeyReader:
         return AnyOf(tuple(keys))
 
     def text(self) -> str:
-        """SP astring, in the program's charset."""
+        """SP astring, in the program's charset.
+
+        Other octets are a NO, "can't search that criteria" (RFC 9051 6.4.4): JavaMail, which sends Latin-1
+        where UTF8=ACCEPT is enabled, then searches by itself.
+        """
         self.p.sp()
         raw = self.p.astring()
-        return self.p.decode(raw) if self._known else ""
+        if not self._known:
+            return ""
+        try:
+            return raw.decode()
+        except UnicodeDecodeError:
+            raise No("text that is not UTF-8 cannot be searched for") from None
