@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.server import PROGRAM_SECONDS, SharedServerTestCase, needs, run
 
+#: Without STARTTLS: imaplib2 may read while it writes when session tickets of TLS 1.3 come, and then hangs, with any server.
 CONFIGURATION = """
 [general]
 accounts = mail
@@ -28,6 +29,7 @@ remoteport = {port}
 remoteuser = {user}
 remotepass = {password}
 ssl = no
+starttls = no
 auth_mechanisms = PLAIN, LOGIN
 usecompression = yes
 """
