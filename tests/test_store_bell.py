@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -79,6 +81,26 @@ class BellTests(SynchronousTestCase):
             ready, _, _ = select.select([second], [], [], 0)
             self.assertEqual(ready, [second])
             self.assertEqual(second._receive(), b"%d ann" % modseq)
+
+    def test_a_board_has_its_place_on_the_disk(self) -> None:
+        self.addCleanup(Bell(self.path, picky=True).close)
+        [board] = (path for path in self.path.iterdir() if not path.suffix)
+        self.assertGreater(board.stat().st_size, 0)
+        self.assertGreaterEqual(board.stat().st_blocks * 512, board.stat().st_size)
+
+    def test_one_that_found_the_disk_full_is_rung_for_everything(self) -> None:
+        first = self.bell()
+        for effect in ({"side_effect": OSError(errno.ENOSPC, "full")}, {"return_value": 4096}):
+            with mock.patch("os.pwrite", **effect):
+                second = Bell(self.path, picky=True)
+            self.addCleanup(second.close)
+            second.want("bob")
+            for modseq in (1, 2):
+                first.ring("ann", modseq, again=False)
+                self.assertTrue(second.rung)
+                self.assertEqual(second.drain(), [("ann", modseq)])
+            second.ring("ann", 3)
+            self.assertEqual(first.drain(), [("ann", 3)])
 
     def test_a_look_tells_whether_it_rang(self) -> None:
         first, second = self.bell(), self.bell()

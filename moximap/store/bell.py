@@ -47,7 +47,7 @@ def _place(account: str) -> int:
 class Peer:
     """Another process.  ``rung``: accounts that we rang for since it had listened ``turn`` times.
 
-    ``board``: None where it is of another version, and rung for everything.
+    ``board``: None where it is of another version, or had no room for one; it is rung for everything.
     """
 
     name: str
@@ -89,7 +89,9 @@ class Bell:
         for token in self._presence.bury():
             for suffix in (".sock", ".lost"):
                 (directory / (token + suffix)).unlink(missing_ok=True)
-        self._board = self._presence.board(_OPEN + _HASHES)
+        shown = self._presence.board(_OPEN + _HASHES)
+        self._hidden = shown is None               # then it is rung for everything, and nobody marks it
+        self._board = memoryview(bytearray(8 * (_OPEN + _HASHES))).cast("Q") if shown is None else shown
         if not picky:
             for place in range(_OPEN, _OPEN + _HASHES):
                 self._board[place] = 1
@@ -149,7 +151,7 @@ class Bell:
 
         A bell of a process that was killed while it rang is only told by ``fileno``.
         """
-        return bool(self._board[_RUNG])
+        return self._hidden or bool(self._board[_RUNG])
 
     def drain(self) -> list[tuple[str, int]] | None:
         """What was rung since the last time; None if something was lost: everything is stale."""

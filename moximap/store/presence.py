@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from moximap.store.database import is_disk_full
+
 #: Octets of a number on a board.
 _NUMBER: Final = 8
 
@@ -29,10 +31,21 @@ class Presence:
         """Let the others read a short text, of one length."""
         os.pwrite(self._descriptor, text.encode(), 0)
 
-    def board(self, numbers: int) -> memoryview:
-        """Numbers, at first 0, that the others can read and write by `board`."""
-        os.ftruncate(self._descriptor, numbers * _NUMBER)
-        return _mapped(self._descriptor, numbers)
+    def board(self, numbers: int) -> memoryview | None:
+        """Numbers, at first 0, that the others can read and write by `board`; None where the disk is full.
+
+        They are written out now: where a page of a map has no place on the disk, and there is no more to
+        be had, to write into it ends the process.
+        """
+        empty = bytes(numbers * _NUMBER)
+        try:
+            if os.pwrite(self._descriptor, empty, 0) == len(empty):
+                return _mapped(self._descriptor, numbers)
+        except OSError as error:
+            if not is_disk_full(error):
+                raise
+        os.ftruncate(self._descriptor, 0)
+        return None
 
     def leave(self) -> None:
         """Remove the file; harmless when done already."""
