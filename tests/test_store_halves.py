@@ -12,10 +12,12 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from moximap.store.contents import SMALL
-from moximap.store.errors import Busy, NoSpace, NoSuchMailbox
+from moximap.store.database import PATIENCE
+from moximap.store.errors import Busy, NoSpace, NoSuchMailbox, Unavailable
 from moximap.store.interfaces import NewMessage
 from moximap.store.opened import SYNC_DELAY
 from moximap.store.threads import Pool
+from moximap.store.writer import Queue
 from moximap.values import Appended
 from tests.dialogue import DialogueCase
 from tests.storecases import ALL, MAIL, OnDisk, StoreCase, one
@@ -72,6 +74,27 @@ class HalvesTests(StoreCase, OnDisk):
         with mock.patch.object(self.account._writer, "_end", side_effect=apsw.FullError("full")):
             self.assertRaises(NoSpace, commit)
         self.assertEqual(self.uids(), [])
+        self.assertEqual(self.begin()().uids, one(1))
+
+    def test_who_comes_next_waits_for_another_process_as_ever(self) -> None:
+        writer = self.account._writer
+        patient: list[float] = []
+        pass_on = Queue.pass_on
+
+        def passed_on(queue: Queue) -> None:
+            patient.append(writer._patience.seconds)
+            pass_on(queue)
+
+        with mock.patch.object(Queue, "pass_on", passed_on):
+            self.assertRaises(NoSuchMailbox, self.begin, mailbox="Nowhere")
+        self.assertEqual(patient, [PATIENCE])
+
+    def test_nobody_is_held_up_where_the_disk_fails_twice(self) -> None:
+        for half in ("_begin", "_end"):
+            with mock.patch.object(self.account._writer, half, side_effect=apsw.IOError("bad")), \
+                    mock.patch.object(self.account._writer, "_roll_back", side_effect=apsw.IOError("bad")):
+                self.assertRaises(Unavailable, lambda: self.begin()())
+            self.account._writer._roll_back()
         self.assertEqual(self.begin()().uids, one(1))
 
     def test_what_takes_long_is_not_begun(self) -> None:
@@ -136,6 +159,11 @@ class PoolTests(SynchronousTestCase):
         self.assertNoResult(done)
         self.pool.stopService()
         self.assertEqual(self.successResultOf(done), "committed")
+
+    def test_the_second_half_is_done_even_where_no_thread_can_be_had(self) -> None:
+        with mock.patch("moximap.store.threads.Thread.start", side_effect=RuntimeError("no more threads")):
+            self.assertEqual(self.successResultOf(self.halves()), "committed")
+        self.pool.stopService()
 
     def test_nothing_is_begun_while_no_thread_is_free_to_end_it(self) -> None:
         self.pool.call(self.wait)

@@ -91,7 +91,14 @@ class Pool(Service):
         if self._distrust or len(self._threads) - self._idle >= self._size:
             self._distrust = max(self._distrust - 1, 0)
             return self.call(_both, function, *args, **kwargs)
-        return self.quick(function, *args, **kwargs).addCallback(self.call)
+        return self.quick(function, *args, **kwargs).addCallback(self._elsewhere)
+
+    def _elsewhere(self, second: Callable[[], _T]) -> Deferred[_T]:
+        """The second half must be done, even here where the system has no more threads."""
+        try:
+            return self.call(second)
+        except RuntimeError:
+            return execute(second)
 
     def stopService(self) -> None:
         """Let the running calls end, then the threads."""
@@ -134,10 +141,10 @@ class Pool(Service):
         self._reactor.addReader(self)
 
     def _start_thread(self) -> None:
-        self._idle += 1
         thread = Thread(target=self._work, name=f"store-{len(self._threads)}", daemon=True)
-        self._threads.append(thread)
         thread.start()
+        self._threads.append(thread)
+        self._idle += 1
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:

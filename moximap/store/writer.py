@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 import apsw
 import attrs
 
-from moximap.store.database import PATIENCE, Patience, Removal, translate
+from moximap.store.database import PATIENCE, Patience, Removal, translate, translated
 from moximap.store.errors import Busy, Unavailable
 from moximap.store.flags import FlagTable
 from moximap.store.transaction import Counters, Transaction
@@ -138,23 +138,16 @@ class Writer:
             raise Busy("another thread is writing")
         job = Job(work, durable=True)
         try:
-            self._patience.seconds = 0.0
-            after = self._begin([job])  # type: ignore[list-item]
-        except BaseException as error:
-            self._roll_back()
+            with translated():
+                after = self._begin_at_once(job)  # type: ignore[arg-type]
+        except BaseException:
             self._queue.pass_on()
-            if isinstance(error, apsw.BusyError):
-                raise Busy("another process is writing") from error
-            raise translate(error) or error from error
-        finally:
-            self._patience.seconds = PATIENCE
+            raise
 
         def commit() -> T:
             try:
-                self._end(after)
-            except BaseException as error:
-                self._roll_back()
-                raise translate(error) or error from error
+                with translated():
+                    self._end_or_nothing(after)
             finally:
                 self._queue.pass_on()
             return job.result
@@ -219,6 +212,26 @@ class Writer:
         if after is not None:
             self._flags.catch_up(self._connection, after.keywordsets)
             self._committed(self._durable)
+
+    def _begin_at_once(self, job: Job[object]) -> Counters | None:
+        """Run one operation without waiting for another process: Busy.  Who leads next does wait."""
+        self._patience.seconds = 0.0
+        try:
+            return self._begin([job])
+        except BaseException as error:
+            self._roll_back()
+            if isinstance(error, apsw.BusyError):
+                raise Busy("another process is writing") from error
+            raise
+        finally:
+            self._patience.seconds = PATIENCE
+
+    def _end_or_nothing(self, after: Counters | None) -> None:
+        try:
+            self._end(after)
+        except BaseException:
+            self._roll_back()
+            raise
 
     def _attempt(self, connection: apsw.Connection, job: Job[object], counters: Counters,
                  alone: bool) -> Counters:
