@@ -36,6 +36,13 @@ class SelectTests(SynchronousTestCase):
         self.assertEqual(headers.select(b"A: b\r\n", frozenset([b"a"]), False), b"A: b\r\n")
         self.assertEqual(headers.select(b"A: b", frozenset([b"a"]), False), b"A: b")
 
+    def test_long_names_are_found_without_keeping_patterns_of_them(self) -> None:
+        kept = headers._sought.cache_info().currsize
+        long = b"x" * headers.LONG
+        self.assertEqual(headers.select(long + b": 1\r\nTo: 2\r\n\r\n", frozenset([long, b"to"])),
+                         long + b": 1\r\nTo: 2\r\n\r\n")
+        self.assertEqual(headers._sought.cache_info().currsize, kept)
+
     def test_names_that_are_many_or_odd_are_found_as_others_are(self) -> None:
         header = b"a|b: 1\r\n]: 2\r\n^-\\: 3\r\n\xe4: 4\r\n\xc4: 5\r\n.: 6\r\n\r\n"
         odd = frozenset([b"a|b", b"]", b"^-\\", b"\xe4", b"", b"a", b" x", b"y\n"])

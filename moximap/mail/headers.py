@@ -22,8 +22,9 @@ _fold = re.compile(rb"\r*+\n[ \t]*+").sub
 
 # Up to here findall is the quickest; beyond it, its list of all fields would cost too much memory.
 SMALL = 1 << 16
-# So many names are looked for by one pattern.
+# So many names, of so many octets together, are looked for by one pattern; patterns are kept.
 MANY = 40
+LONG = 2000
 # What is kept of the content of one field for parsing; BODY[HEADER] always gives all of it.
 LONGEST = 1 << 20
 
@@ -60,7 +61,8 @@ def select(header: bytes, names: frozenset[bytes], exclude: bool = False) -> byt
     The blank line is there unless the header has none ("a message that has no body and no blank
     line", RFC 9051 6.4.5.1).
     """
-    sought = None if exclude or len(header) > SMALL else _sought(names)
+    usual = len(names) <= MANY and sum(map(len, names)) <= LONG
+    sought = _sought(names) if usual and not exclude and len(header) <= SMALL else None
     if sought is None:
         found = b"".join([raw for raw, name in _raw_fields(header) if (name.lower() in names) != exclude])
     else:
@@ -78,10 +80,10 @@ def select(header: bytes, names: frozenset[bytes], exclude: bool = False) -> byt
 def _sought(names: frozenset[bytes]) -> Callable[[bytes], list[bytes]] | None:
     """What finds fields of these names, with the line end before each, which is quick to search for.
 
-    None for very many names, and for none that a field can have.
+    None where no field can have one of them.
     """
     possible = sorted(name for name in names if _NAME.fullmatch(name))
-    if not 0 < len(possible) <= MANY:
+    if not possible:
         return None
     firsts = b"".join(re.escape(name[:1]) + re.escape(name[:1].upper()) for name in possible)
     one = b"|".join(re.escape(name) for name in possible)
