@@ -119,3 +119,9 @@ class FewTests(ListCase):
             threads.clear()
         self.assertEqual(told, [1] * 5)
         self.assertEqual(went, [1, 0, 0, 1, 0])
+        for command in (b'LIST "%b" (I N)' % (b"*a" * 120), b'LIST "" %b' % (b"*a" * 200),
+                        b'LSUB "" %b' % (b"*a" * 200)):
+            client.send(b"x %b\r\n" % command)
+            self.assertIn(b"x OK", client.received())
+            self.assertEqual(len(threads), 1, command)
+            threads.clear()

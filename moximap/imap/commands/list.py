@@ -69,7 +69,7 @@ class List:
     async def run(self, session: Session) -> None:
         for row, value in self.returns.values():
             row.asked(session, value)
-        await answer(session, partial(self.lines, session))
+        await answer(session, partial(self.lines, session), self.patterns)
 
     def lines(self, session: Session, account: IAccount, names: list[Entry]) -> list[bytes]:
         """All responses, for `answer`."""

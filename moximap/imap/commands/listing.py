@@ -14,6 +14,8 @@ from moximap.values import Listing, Mailbox
 
 #: Names that the reactor thread may read and tell: in less than a millisecond.
 FEW = 64
+#: Characters of patterns with which it may compare them: at worst some milliseconds, too.
+SHORT = 256
 #: Lines that are written at once; then the client may read.
 BATCH = 500
 
@@ -122,11 +124,13 @@ def root(word: bytes) -> bytes:
 Lines = Callable[[IAccount, list[Entry]], list[bytes]]
 
 
-async def answer(session: Session, lines: Lines) -> None:
-    """Write responses: at once where there were few names when they were last listed."""
+async def answer(session: Session, lines: Lines, patterns: Sequence[str]) -> None:
+    """Write responses: at once where there were few names when they were last listed, and to compare
+    them with the patterns takes no time."""
     room = session.room
     assert room is not None
-    count, made = await (session.quick if room.few_names else session.call)(_made, room.store, lines)
+    few = room.few_names and sum(map(len, patterns)) <= SHORT
+    count, made = await (session.quick if few else session.call)(_made, room.store, lines)
     room.few_names = count <= FEW
     await send(session, made)
 

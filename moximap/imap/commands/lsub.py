@@ -25,7 +25,7 @@ class LSub:
         if self.pattern is None:
             session.write(root(b"LSUB"))
         else:
-            await answer(session, partial(self.lines, self.pattern, session.utf8))
+            await answer(session, partial(self.lines, self.pattern, session.utf8), [self.pattern])
 
     def lines(self, pattern: str, utf8: bool, account: IAccount, names: list[Entry]) -> list[bytes]:
         """All responses, for `answer`.
