@@ -35,8 +35,9 @@ PLENTY = 40
 #: What usually waits for seconds or megabytes is done at once, so that kills meet it too.
 EAGER = """
 import sys
-from moximap.store import checkpointing, opened
-opened.ERASE_DELAY, opened.SYNC_DELAY, checkpointing.COPY = 0.03, 0.01, 100
+from moximap.store import checkpointing, housework, opened
+housework.ERASE_DELAY, opened.SYNC_DELAY, checkpointing.COPY = 0.03, 0.01, 100
+housework.ERASE_BATCH, housework.BUSY_PAUSE = 10, (0.01, 1)
 from twisted.scripts.twistd import run
 sys.argv[0] = "twistd"
 run()

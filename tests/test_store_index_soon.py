@@ -9,7 +9,8 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from moximap.store.indexing_soon import BATCH, BUSY_PAUSE, OTHERS_PAUSE, PATIENCE, PAUSE, QUIET, IndexSoon, Turn
+from moximap.store.housework import BUSY_PAUSE, PAUSE, QUIET, Turn
+from moximap.store.indexing_soon import BATCH, OTHERS_PAUSE, PATIENCE, IndexSoon
 from moximap.store.interfaces import NewMessage
 from moximap.store.registry import OpenAccounts
 from moximap.store.threads import DirectPool

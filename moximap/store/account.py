@@ -60,6 +60,7 @@ class Account:
             self._presence = Presence(home / "open")
             self._files = Files(home, self._presence.token)
             self._index = Index(home, self._presence.token)
+            self._eraser = erasing.Eraser(self._readers, self._writer, home / "large", self._index.forget)
             try:
                 database.prepare(self._path, SCHEMA)
                 self._index.verify(self._contents)
@@ -250,9 +251,14 @@ class Account:
 
     def erase(self, floor: int) -> int:
         with database.translated():
-            floor = erasing.common_floor(self._presence, min(floor, self._floor))
-            return erasing.erase(self._readers, self._writer, self._home / "large", floor,
-                                 self._index.forget)
+            return self._eraser.erase(self._common(floor))
+
+    def erase_some(self, floor: int, limit: int) -> bool:
+        with database.translated():
+            return self._eraser.erase_some(self._common(floor), limit)[1]
+
+    def _common(self, floor: int) -> int:
+        return erasing.common_floor(self._presence, min(floor, self._floor))
 
     def index(self, limit: int) -> int | None:
         with database.translated():

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import apsw
+import attrs
 
 from moximap.store import threadids
 from moximap.store.database import every, is_disk_full, one
@@ -48,31 +49,39 @@ def common_floor(presence: Presence, floor: int) -> int:
     return floor
 
 
-def erase(readers: Readers, writer: Writer, large: Path, floor: int,
-          forget: Callable[[list[int]], None]) -> int:
-    """Erase contents of messages expunged at or before ``floor``; how many contents went.
+@attrs.frozen
+class Eraser:
+    """Erases contents of messages expunged at or before a floor.  ``large``: where the files are;
+    ``forget`` is told before which contents may go."""
 
-    ``forget`` is told before which contents may go.
-    """
-    erased = 0
-    while True:
-        with readers.snapshot() as snapshot:
-            rows = every(snapshot.connection.execute, _GONE, (floor, STEP))
+    readers: Readers
+    writer: Writer
+    large: Path
+    forget: Callable[[list[int]], None]
+
+    def erase(self, floor: int) -> int:
+        """How many contents went."""
+        erased, more = 0, True
+        while more:
+            count, more = self.erase_some(floor, STEP)
+            erased += count
+        return erased
+
+    def erase_some(self, floor: int, limit: int) -> tuple[int, bool]:
+        """Of up to ``limit`` messages: how many contents went, and whether there is more to do."""
+        with self.readers.snapshot() as snapshot:
+            rows = every(snapshot.connection.execute, _GONE, (floor, limit))
             contents = {row[2] for row in rows}
             unseen = [content for content in contents
                       if one(snapshot.connection.execute, _SHOWN, (content,)) is None]
         if unseen:
-            forget(unseen)
+            self.forget(unseen)
+        count = 0
         if rows:
-            count, files = writer.run(_erasing(rows))
+            count, files = self.writer.run(_erasing(rows))
             for name in files:
-                (large / name).unlink(missing_ok=True)
-            erased += count
-        if len(rows) < STEP:
-            break
-    while writer.run(_trim_one_log):
-        pass
-    return erased
+                (self.large / name).unlink(missing_ok=True)
+        return count, len(rows) == limit or self.writer.run(_trim_one_log)
 
 
 def erase_all(transaction: Transaction) -> None:

@@ -225,6 +225,9 @@ class IAccount(Interface):
         Returns how many contents went.  Gives removed files and records, in bounded steps.
         """
 
+    def erase_some(floor: int, limit: int) -> bool:
+        """The same with up to ``limit`` messages; whether there are more."""
+
     def sync() -> None:
         """Make flag-only commits durable that are not yet."""
 

@@ -17,7 +17,8 @@ from twisted.python.failure import Failure
 
 from moximap.store.errors import Busy, NoSpace, Unavailable
 from moximap.store.image import Image
-from moximap.store.indexing_soon import IndexSoon, Turn
+from moximap.store.housework import EraseSoon, Turn
+from moximap.store.indexing_soon import IndexSoon
 from moximap.store.interfaces import IAccount
 from moximap.store.listings import Listings
 from moximap.values import Changes, Mailbox, Opened, Written
@@ -33,9 +34,8 @@ OnWrite = Callable[[str, int, bool], None]
 
 #: Images that are kept for mailboxes that nobody has selected, per account.
 SPARE_IMAGES = 8
-#: Seconds after which flag-only commits are synced, and contents of expunged messages are erased.
+#: Seconds after which flag-only commits are synced.
 SYNC_DELAY = 0.8
-ERASE_DELAY = 20.0
 
 
 class IReader(Protocol):
@@ -72,7 +72,7 @@ class OpenAccount:
         self._listeners: dict[object, tuple[int | None, Listener]] = {}
         self._reactor = reactor
         self._sync: IDelayedCall | None = None
-        self._erase: IDelayedCall | None = None
+        self._erasing = EraseSoon(self._erase, self._failed, reactor, turn)
         self.indexing = IndexSoon(lambda limit: call(store.index, limit), self._failed, reactor, turn)
         self._last = 0
         self._closed = False
@@ -237,7 +237,7 @@ class OpenAccount:
             self._sync = self._reactor.callLater(SYNC_DELAY, self._sync_now)
         self.indexing.soon()
         if expunged:
-            self.erase_soon()
+            self._erasing.soon()
 
     # keeping house
 
@@ -246,26 +246,25 @@ class OpenAccount:
         if self.store.needs_sync:                 # else a durable commit has synced it all
             self._in_background(self.store.sync)
 
-    def erase_soon(self) -> None:
-        """Erase what nobody needs any more, in a while."""
-        if self._erase is None:
-            self._erase = self._reactor.callLater(ERASE_DELAY, self._erase_now)
+    def keep_house(self) -> None:
+        """It was opened: do what may have been left undone."""
+        self._erasing.soon()
+        self.indexing.soon()
 
     def floor(self) -> int:
         """What was expunged up to this modseq is read by nobody in this process any more."""
         return min((reader.told for reader in self.readers
                     if not (reader.up_to_date() and self.fresh(reader.image))), default=self._last)
 
-    def _erase_now(self) -> None:
-        self._erase = None
+    def _erase(self, limit: int) -> Deferred[bool]:
         floor = self.floor()
         if floor < self._last:
-            self.erase_soon()                     # somebody was not told everything yet
-        self._in_background(self._erase_to, floor)
+            self._erasing.soon()                  # somebody was not told everything yet
+        return self.call(self._erase_to, floor, limit)
 
-    def _erase_to(self, floor: int) -> None:
+    def _erase_to(self, floor: int, limit: int) -> bool:
         self.store.set_floor(floor)
-        self.store.erase(floor)
+        return self.store.erase_some(floor, limit)
 
     def _in_background(self, function: Callable[..., object], *args: object) -> None:
         self.call(function, *args).addErrback(self._failed)
@@ -289,7 +288,7 @@ class OpenAccount:
         """Another process wrote: nothing here is fresh, and it may wait for us to let something go."""
         self.heard += 1
         self._last = max(self._last, modseq)
-        self.erase_soon()
+        self._erasing.soon()
         for _, listener in list(self._listeners.values()):
             listener(None)
 
@@ -303,9 +302,9 @@ class OpenAccount:
 
     def closing(self) -> None:
         """Stop the timers; the store is closed by who opened it."""
-        for timer in (self._sync, self._erase):
-            if timer is not None:
-                timer.cancel()
-        self._sync = self._erase = None
+        if self._sync is not None:
+            self._sync.cancel()
+            self._sync = None
+        self._erasing.stop()
         self.indexing.stop()
         self._closed = True

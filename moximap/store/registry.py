@@ -7,7 +7,7 @@ from typing import Protocol
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from moximap.store.indexing_soon import Turn
+from moximap.store.housework import Turn
 from moximap.store.interfaces import IAccount, IDirectory
 from moximap.store.opened import Call, OpenAccount
 
@@ -84,8 +84,7 @@ class OpenAccounts:
             raise
         account = self._open[name] = OpenAccount(store, self._call, self._quick, self._halves,
                                                  self._reactor, self._turn)
-        account.erase_soon()
-        account.indexing.soon()
+        account.keep_house()
         account.on_write = lambda name, modseq, again: self.others.ring(name, modseq, again)
         for other in self._opening.pop(name):
             other.callback(account)
