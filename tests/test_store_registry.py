@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any
+from unittest import mock
 
 from twisted.internet.defer import Deferred
 
@@ -29,6 +31,15 @@ class RegistryTests(DialogueCase):
 
     def ring(self, account: str, modseq: int, again: bool) -> None:
         self.told.append(f"ring {account}")
+
+    def test_a_write_is_done_even_if_the_others_cannot_be_told(self) -> None:
+        client = self.client()
+        with mock.patch.object(self, "ring", side_effect=OSError(errno.EMFILE, "too many open files")):
+            client.send(b"a CREATE New\r\n")
+        self.assertIn(b"a OK", client.received())
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+        client.send(b"b CREATE New\r\n")
+        self.assertIn(b"b NO [ALREADYEXISTS]", client.received())
 
     def test_an_account_is_wanted_before_it_is_read_and_until_it_is_closed(self) -> None:
         first, second = self.client("1"), self.client("2")

@@ -232,7 +232,10 @@ class OpenAccount:
         self._last = max(self._last, written.modseq)
         self._tell({changes.mailbox for changes in written.changes})
         expunged = any(changes.expunged for changes in written.changes)
-        self.on_write(self.store.name, written.modseq, expunged)
+        try:
+            self.on_write(self.store.name, written.modseq, expunged)
+        except OSError:                           # too many open files: it is committed all the same
+            log.failure("other processes cannot be told of a write")
         if self._sync is None:
             self._sync = self._reactor.callLater(SYNC_DELAY, self._sync_now)
         self.indexing.soon()
