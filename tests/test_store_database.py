@@ -101,6 +101,21 @@ class CheckpointTests(StoreCase, OnDisk):
         self.append(MAIL)
         self.assertEqual((self.home / "mail.db-wal").stat().st_size, before)
 
+    def test_a_long_reader_is_not_waited_for_with_each_commit(self) -> None:
+        """What it keeps from being copied is looked at again when the log has grown by as much once more."""
+        self.patch(checkpointing, "RESTART", 1)
+        self.append(MAIL)
+        reader = database.connect(self.home / "mail.db", write=False)
+        self.addCleanup(reader.close)
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM account").fetchall()
+        self.append(LARGE[:100_000])
+        other = database.connect(self.home / "mail.db", write=True)
+        self.addCleanup(other.close)
+        total, copied = other.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        self.assertLess(copied, total)
+        self.assertEqual(checkpointing.checkpoint(self.home / "mail.db"), total)
+
 
 class DigestTests(StoreCase, OnDisk):
     def test_digests_of_an_older_version_are_made_anew(self) -> None:

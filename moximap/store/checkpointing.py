@@ -72,7 +72,7 @@ class Checkpointer:
 
 
 def checkpoint(path: Path) -> int:
-    """Copy a log into its database; how many pages of it are copied now."""
+    """Copy a log into its database; from how many pages on its growth counts again."""
     connection = database.connect(path, write=True)
     try:
         total, copied = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
@@ -81,7 +81,7 @@ def checkpoint(path: Path) -> int:
             try:
                 connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
             except apsw.BusyError:
-                pass                         # somebody reads or writes for long: the next time
+                return int(total)            # somebody reads for long: the next time, not with each commit
         return int(copied)
     finally:
         connection.close()
