@@ -21,9 +21,9 @@ PAUSE: Final = (0.05, 1)
 BUSY_PAUSE: Final = (0.5, 15)
 #: Seconds that are waited at the least, so that rounding is no reason to wait for nothing again and again.
 LEAST: Final = 0.001
-#: Seconds after which what was expunged is erased, and messages that are let go in a batch of some 20 ms.
+#: Seconds after which what was expunged is erased, and messages that are let go in a batch.
 ERASE_DELAY = 20.0
-ERASE_BATCH: Final = 200
+ERASE_BATCH: Final = 50
 
 
 class Turn:
