@@ -18,6 +18,7 @@ import attrs
 
 from benchmarks.client import Client
 from benchmarks.indexed import waiting
+from moximap.testing import end
 
 ROOT = Path(__file__).resolve().parent.parent
 USERS = 100
@@ -246,12 +247,7 @@ class _Child:
 
     def end(self, pid: int) -> None:
         assert self._process is not None
-        self._process.terminate()
-        try:
-            self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        end(self._process, STOP_SECONDS)
 
 
 def dovecot(home: Path) -> Running | None:

@@ -25,7 +25,7 @@ from contextlib import closing
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -91,13 +91,18 @@ class Process:
 
     def stop(self) -> None:
         """Ask it to end, and make it end."""
-        if self.process.poll() is None:
-            self.process.terminate()
-        try:
-            self.process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        end(self.process, STOP_SECONDS)
+
+
+def end(process: subprocess.Popen[Any], seconds: float) -> None:
+    """Ask a process to end, and make it end if it has not done so after some seconds."""
+    if process.poll() is None:
+        process.terminate()
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def ports_in(lines: Sequence[str]) -> dict[str, int]:

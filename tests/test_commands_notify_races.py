@@ -15,19 +15,13 @@ from moximap.store.threads import DirectPool
 from moximap.values import Listing
 from tests.dialogue import HELLO, Client
 from tests.test_commands_notify import NotifyCase
-from tests.test_protocol import HandCranked
+from tests.test_protocol import HeldCase
 
 EVERYTHING = ("SET (SELECTED (MessageNew (PREVIEW) MessageExpunge FlagChange))"
               " (PERSONAL (MailboxName MessageNew MessageExpunge))")
 
 
-class RaceTests(NotifyCase):
-    def make_site(self) -> Site:
-        site = super().make_site()
-        self.pool = site.pool = HandCranked()
-        site.accounts._call = self.pool.call
-        return site
-
+class RaceTests(HeldCase, NotifyCase):
     def setUp(self) -> None:
         super().setUp()
         self.fill(2)
@@ -39,11 +33,6 @@ class RaceTests(NotifyCase):
         with closing(self.directory.open("ada")) as account:
             account.append(mailbox, [NewMessage(HELLO)])
         self.site.accounts.bell("ada")
-
-    def crank(self) -> None:
-        self.pool.held = False
-        while self.pool.waiting:
-            self.pool.crank()
 
     def test_what_happens_while_a_command_runs_is_told_at_its_end(self) -> None:
         self.pool.held = True

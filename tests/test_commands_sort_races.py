@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from moximap.imap.site import Site
 from tests.test_commands_sort import SortCase, message
-from tests.test_protocol import HandCranked
+from tests.test_protocol import HeldCase
 
 COMMANDS = {"SORT (SUBJECT) UTF-8 ALL": "* SORT 4 3 2 1", "UID SORT (SUBJECT) UTF-8 ALL": "* SORT 4 3 2 1",
             "SORT RETURN (ALL SAVE) (SUBJECT) UTF-8 ALL": '* ESEARCH (TAG "q") ALL 4,3,2,1',
@@ -12,22 +11,11 @@ COMMANDS = {"SORT (SUBJECT) UTF-8 ALL": "* SORT 4 3 2 1", "UID SORT (SUBJECT) UT
             "UID THREAD REFERENCES UTF-8 ALL": "* THREAD (1)(2)(3)(4)"}
 
 
-class RaceTests(SortCase):
-    def make_site(self) -> Site:
-        site = super().make_site()
-        self.pool = site.pool = HandCranked()
-        site.accounts._call = self.pool.call
-        return site
-
+class RaceTests(HeldCase, SortCase):
     def setUp(self) -> None:
         super().setUp()
         self.put(*[message(n, Subject=subject) for n, subject in enumerate("dcba")])
         self.client("2")
-
-    def crank(self) -> None:
-        self.pool.held = False
-        while self.pool.waiting:
-            self.pool.crank()
 
     def test_what_another_expunges_meanwhile_is_in_the_numbers_that_the_client_has(self) -> None:
         for command, told in COMMANDS.items():

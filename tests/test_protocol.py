@@ -253,11 +253,26 @@ class HandCranked(DirectPool):
         deferred.callback(result)
 
 
-class RaceTests(DialogueCase):
+class HeldCase(DialogueCase):
+    """Calls of the store wait while ``pool.held`` is set."""
+
     def make_site(self) -> Site:
         site = super().make_site()
-        self.pool = site.pool = site.accounts._call = HandCranked()
-        site.accounts._call, site.accounts._quick = self.pool.call, self.pool.quick
+        self.pool = site.pool = HandCranked()
+        site.accounts._call = self.pool.call
+        return site
+
+    def crank(self) -> None:
+        """Hold no more, and run what waits."""
+        self.pool.held = False
+        while self.pool.waiting:
+            self.pool.crank()
+
+
+class RaceTests(HeldCase):
+    def make_site(self) -> Site:
+        site = super().make_site()
+        site.accounts._quick = self.pool.quick
         return site
 
     def test_a_client_that_goes_while_its_command_runs_leaves_nothing_behind(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
@@ -10,6 +11,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from moximap.store.housework import Turn
 from moximap.store.interfaces import IAccount, IDirectory
 from moximap.store.opened import Call, OpenAccount
+from moximap.store.threads import both
 
 #: Seconds after which an account that nobody uses is closed.
 LINGER = 60.0
@@ -45,7 +47,7 @@ class OpenAccounts:
         self._directory = directory
         self._call = call
         self._quick = quick or call
-        self._halves = halves or (lambda function, *args: call(lambda: function(*args)()))
+        self._halves = halves or partial(call, both)
         self._reactor = reactor
         self._turn = Turn()
         self._open: dict[str, OpenAccount] = {}

@@ -90,7 +90,7 @@ class Pool(Service):
         """
         if self._distrust or len(self._threads) - self._idle >= self._size:
             self._distrust = max(self._distrust - 1, 0)
-            return self.call(_both, function, *args, **kwargs)
+            return self.call(both, function, *args, **kwargs)
         return self.quick(function, *args, **kwargs).addCallback(self._elsewhere)
 
     def _elsewhere(self, second: Callable[[], _T]) -> Deferred[_T]:
@@ -158,7 +158,8 @@ class Pool(Service):
             del job, deferred, function, args, kwargs, result
 
 
-def _both(function: Callable[..., Callable[[], _T]], /, *args: Any, **kwargs: Any) -> _T:
+def both(function: Callable[..., Callable[[], _T]], /, *args: Any, **kwargs: Any) -> _T:
+    """The two halves, one after the other."""
     return function(*args, **kwargs)()
 
 
@@ -175,4 +176,4 @@ class DirectPool:
         function()
 
     def halves(self, function: Callable[..., Callable[[], _T]], /, *args: Any, **kwargs: Any) -> Deferred[_T]:
-        return self.call(_both, function, *args, **kwargs)
+        return self.call(both, function, *args, **kwargs)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from array import array
 import re
+from array import array
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import lru_cache
