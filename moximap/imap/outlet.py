@@ -60,13 +60,10 @@ class Outlet:
             drained.errback(Gone())
 
     def write(self, data: bytes) -> None:
-        if self._gathers and self._size < GATHERED:
-            self._gathered.append(data)
-            self._size += len(data)
-        else:
+        self._gathered.append(data)
+        self._size += len(data)
+        if not self._gathers or self._size > GATHERED:
             self._pass_on()
-            if not self._lost and self._transport is not None:
-                self._transport.write(data)
 
     def gather(self) -> None:
         """Keep what is written until `send`: one TLS record, and one block of COMPRESS, for all of it."""
