@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from moximap.store import checkpointing, contents, database, digesting
 from moximap.store.checkpointing import Checkpointer
 from moximap.store.errors import NoSpace, Unavailable
-from tests.storecases import ALL, LARGE, MAIL, OnDisk, StoreCase
+from tests.storecases import ALL, LARGE, MAIL, OnDisk, StoreCase, one
 
 
 class SchemaTests(SynchronousTestCase):
@@ -72,6 +72,27 @@ class SchemaTests(SynchronousTestCase):
                                 (apsw.BusyError(), Unavailable), (apsw.CorruptError(), Unavailable)):
             self.assertIsInstance(database.translate(error), expected)
         self.assertIsNone(database.translate(apsw.SQLError()))
+
+
+class StatementTests(StoreCase, OnDisk):
+    def test_other_values_do_not_make_a_statement_be_compiled_anew(self) -> None:
+        compiled: list[str | None] = []
+
+        def connect(path: Path, *, write: bool) -> apsw.Connection:
+            connection = plain(path, write=write)
+            connection.authorizer = lambda action, *about: compiled.append(about[0]) or apsw.SQLITE_OK
+            return connection
+
+        plain = database.connect
+        self.patch(database, "connect", connect)
+        self.append(*[MAIL] * 4)
+        before = 0
+        for uid in range(1, 5):
+            self.rows("uid", "content", uids=one(uid))
+            self.account.store(self.inbox(), one(uid), "+", ["\\Seen"])
+            before = before or len(compiled)
+        self.assertNotEqual(before, 0)
+        self.assertEqual(compiled[before:], [])
 
 
 class CheckpointTests(StoreCase, OnDisk):

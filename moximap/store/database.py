@@ -125,6 +125,8 @@ def connect(path: Path, *, write: bool) -> apsw.Connection:
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOMUTEX
     connection = apsw.Connection(str(path), flags=flags)
     try:
+        # Otherwise a statement on a table with a partial index is compiled anew for each value it is given.
+        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         be_patient(connection, PATIENCE)
         keep_log(connection)
         connection.wal_autocheckpoint(0)      # it would run inside the call that commits
