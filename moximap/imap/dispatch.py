@@ -6,9 +6,8 @@ an answer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from functools import cache
-from inspect import isawaitable
 
 from twisted.logger import Logger
 
@@ -87,9 +86,10 @@ async def answer(session: Session, parts: Sequence[Part], refused: Refusal | Non
         if command is None:
             command = _parse(spec, cursor)
             _remember(session, text, (name, spec, command))
-        reply = await _run(session, command) or _DONE
-        if not reply.told:
-            await catch_up(session, spec.may_expunge, tells=spec.tells)
+        result = command.run(session)
+        reply = (result if result is None or isinstance(result, Reply) else await result) or _DONE
+        if spec.tells and not reply.told:
+            await catch_up(session, spec.may_expunge)
         _tagged(session, reply, name)
     except Exception as error:
         await _failed(session, error, spec)
@@ -117,13 +117,6 @@ def _remember(session: Session, text: bytes | None, parsed: Parsed) -> None:
     memory[text, session.utf8] = parsed
 
 
-async def _run(session: Session, command: ICommand) -> Reply | None:
-    result = command.run(session)
-    if isawaitable(result):
-        return await result
-    return result
-
-
 async def _failed(session: Session, error: Exception, spec: Spec | None) -> None:
     """The one place where an exception becomes an answer."""
     if isinstance(error, Gone):
@@ -141,13 +134,14 @@ async def _failed(session: Session, error: Exception, spec: Spec | None) -> None
     highest = _owed_highest(session)
     if highest is not None:
         _say_highest(session, highest)
-    _line(session, session.tag, error.status, error.code, error.text)
+    _line(session, session.tag, error.status, error.code, encoding.text(error.text))
 
 
 async def _catch_up_quietly(session: Session, spec: Spec) -> None:
     """Tell changes before a NO; where even that fails the NO must still go out."""
     try:
-        await catch_up(session, spec.may_expunge, tells=spec.tells)
+        if spec.tells:
+            await catch_up(session, spec.may_expunge)
     except Gone:
         raise
     except Exception:
@@ -156,7 +150,7 @@ async def _catch_up_quietly(session: Session, spec: Spec) -> None:
 
 def bye(session: Session, error: Bye) -> None:
     """The last line of a connection."""
-    _line(session, b"*", b"BYE", error.code, error.text)
+    _line(session, b"*", b"BYE", error.code, encoding.text(error.text))
     session.out.close()
 
 
@@ -171,16 +165,17 @@ async def refuse(session: Session, parts: Sequence[Part], error: Refusal) -> Non
 
 
 @cache
-def _completed(name: bytes) -> str:
-    return f"{name.decode()} completed"
+def _completed(name: bytes) -> bytes:
+    return encoding.text(f"{name.decode()} completed")
 
 
 def _tagged(session: Session, reply: Reply, name: bytes) -> None:
-    text = reply.text or _completed(name)
+    text = encoding.text(reply.text) if reply.text else _completed(name)
     highest = _owed_highest(session)
     if highest is not None and reply.code is None:
-        reply = Reply(text, highest)
-    elif highest is not None:
+        _line(session, session.tag, b"OK", highest, text)
+        return
+    if highest is not None:
         _say_highest(session, highest)
     _line(session, session.tag, b"OK", reply.code, text)
 
@@ -192,20 +187,18 @@ def _owed_highest(session: Session) -> bytes | None:
 
 
 def _say_highest(session: Session, highest: bytes) -> None:
-    _line(session, b"*", b"OK", highest, "everything up to there was told")
+    _line(session, b"*", b"OK", highest, b"everything up to there was told")
 
 
-def _line(session: Session, tag: bytes, status: bytes, code: bytes | None, text: str) -> None:
+def _line(session: Session, tag: bytes, status: bytes, code: bytes | None, text: bytes) -> None:
     if code is None:
-        session.write(b"%b %b %b\r\n" % (tag, status, encoding.text(text)))
+        session.write(b"%b %b %b\r\n" % (tag, status, text))
     else:
-        session.write(b"%b %b [%b] %b\r\n" % (tag, status, code, encoding.text(text)))
+        session.write(b"%b %b [%b] %b\r\n" % (tag, status, code, text))
 
 
 # catching up
 
-async def catch_up(session: Session, may_expunge: bool, *, tells: bool = True,
-                   answered: StoreAnswer | None = None) -> None:
+def catch_up(session: Session, may_expunge: bool, answered: StoreAnswer | None = None) -> Awaitable[None]:
     """Tell the client what changed, as far as its policy has it and it may be told now."""
-    if tells:
-        await session.policy.tell(may_expunge, answered)
+    return session.policy.tell(may_expunge, answered)

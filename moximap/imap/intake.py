@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -82,7 +83,7 @@ class Intake(LineReceiver):
         if self._closing:
             return
         if self._busyReceiving:
-            super().dataReceived(data)  # type: ignore[no-untyped-call]
+            self._buffer += data
             return
         self._turn = self.site.reactor.seconds()
         self._outlet.gather()
@@ -165,8 +166,19 @@ class Intake(LineReceiver):
             self._buffer = data + self._buffer
         self.take(b"")
 
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        Deferred.fromCoroutine(coroutine).addErrback(self._broken)
+    def _spawn(self, coroutine: Coroutine[Any, Any, None], result: object = None) -> None:
+        """Let it run until it waits for a Deferred, which most never do; ``result``: what came of it."""
+        try:
+            if isinstance(result, Failure):
+                awaited = result.throwExceptionIntoGenerator(coroutine)  # type: ignore[no-untyped-call]
+            else:
+                awaited = coroutine.send(result)
+        except StopIteration:
+            pass
+        except BaseException:
+            self._broken(Failure())  # type: ignore[no-untyped-call]
+        else:
+            awaited.addBoth(partial(self._spawn, coroutine))
 
     def _broken(self, failure: Failure) -> None:
         if not isinstance(failure.value, Gone):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IConsumer, IPushProducer, IReactorTime
 from zope.interface import implementer
 
@@ -13,6 +13,16 @@ from moximap.imap.session import Gone
 
 #: Octets that are gathered before they are sent, more or less.
 GATHERED = 16384
+
+
+class _Now:
+    """Nothing is to be waited for."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield from ()
+
+
+_NOW = _Now()
 
 
 @implementer(IPushProducer)
@@ -83,11 +93,10 @@ class Outlet:
 
     def ready(self) -> Awaitable[None]:
         """Wait until the transport's buffer has room."""
-        self._pass_on()
         if self._lost:
             raise Gone()
         if self.blocked is None:
-            return succeed(None)
+            return _NOW
         if self._drained is None:
             self._drained = Deferred()
         return self._drained

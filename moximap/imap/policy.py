@@ -6,6 +6,7 @@ extension puts another one in its place.  Only the view makes EXISTS, EXPUNGE an
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Protocol
 
 from moximap.imap.view import StoreAnswer, View, all_flags, flags_line
@@ -22,7 +23,7 @@ class IPolicy(Protocol):
     def everywhere(self) -> bool:
         """Changes outside of the selected mailbox are told too."""
 
-    async def tell(self, may_expunge: bool, answered: StoreAnswer | None = None) -> None:
+    def tell(self, may_expunge: bool, answered: StoreAnswer | None = None) -> Awaitable[None]:
         """Before a tagged line, or while the client idles: tell what may be told now.
 
         ``answered``: what a STORE of this session did.
@@ -48,9 +49,12 @@ class Usual:
     def everywhere(self) -> bool:
         return bool(self.session.watches)
 
-    async def tell(self, may_expunge: bool, answered: StoreAnswer | None = None) -> None:
-        if self.session.watches:
-            await self.tell_news()
+    def tell(self, may_expunge: bool, answered: StoreAnswer | None = None) -> Awaitable[None]:
+        tell = self._tell_everything if self.session.watches else self.tell_selected
+        return tell(may_expunge, answered)
+
+    async def _tell_everything(self, may_expunge: bool, answered: StoreAnswer | None) -> None:
+        await self.tell_news()
         await self.tell_selected(may_expunge, answered)
 
     async def tell_news(self) -> None:

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 
 from moximap.identity.brakes import Visit
 from moximap.imap.attempting import Pending
-from moximap.imap.dialect import AUTHENTICATED, NOT_AUTHENTICATED, SELECTED, Dialect, Enabling
+from moximap.imap.dialect import AUTHENTICATED, NOT_AUTHENTICATED, SELECTED, Enabling
 from moximap.imap.errors import No
 from moximap.imap.numbering import INumbering, SequenceNumbers
 from moximap.imap.guarding import Expiry
@@ -110,6 +110,7 @@ class IWatch(Protocol):
 class Session:
     """``enabled`` has ENABLE names in upper case.  ``saved`` is the search result that "$" names.
 
+    ``utf8``: mailbox names and strings are UTF-8 in both directions.
     ``key``: what it was entered by, if that was a key.  ``guarded``: it ends when its key or account does.
     ``hidden``: capabilities, in upper case, that are switched off for this listener and account.
     ``plans``: FETCHes that were compiled.
@@ -121,7 +122,9 @@ class Session:
         self.out = out
         self.write = out.write
         self.state = NOT_AUTHENTICATED
+        self.dialect = site.dialect
         self.enabled: set[bytes] = set()
+        self.utf8 = False
         self.record: AccountRecord | None = None
         self.key: KeyRecord | None = None
         self.guarded = True
@@ -146,23 +149,15 @@ class Session:
     # what is enabled
 
     @property
-    def dialect(self) -> Dialect:
-        return self.site.dialect
-
-    @property
     def rev2(self) -> bool:
         return b"IMAP4REV2" in self.enabled
-
-    @property
-    def utf8(self) -> bool:
-        """Mailbox names and strings are UTF-8 in both directions."""
-        return not self.enabled.isdisjoint((b"IMAP4REV2", b"UTF8=ACCEPT"))
 
     def enable(self, name: bytes) -> None:
         """Enable a name of the table ``enable`` and what it implies; once is enough."""
         if name in self.enabled:
             return
         self.enabled.add(name)
+        self.utf8 = self.utf8 or name in (b"IMAP4REV2", b"UTF8=ACCEPT")
         row: Enabling = self.dialect.tables["enable"][name]
         for implied in row.implies:
             self.enable(implied)
