@@ -47,7 +47,8 @@ FACTS: Final = {
     "SORT": ("5256", "nyyyynnn"), "SORT=DISPLAY": ("5957", "nyyyynnn"),
     "SPECIAL-USE": ("6154", "pyyyyynn"), "STARTTLS": ("9051", "yyyyyyyy"),
     "STATUS=SIZE": ("8438", "yyyyyynn"), "THREAD=ORDEREDSUBJECT": ("5256", "nyyynnnn"),
-    "THREAD=REFERENCES": ("5256", "nyyyynnn"), "UIDONLY": ("9586", "ynnyynnn"), "UIDPLUS": ("4315", "yyyyyyyn"),
+    "THREAD=REFERENCES": ("5256", "nyyyynnn"), "UIDBATCHES": ("10022", "nnnyynnn"),
+    "UIDONLY": ("9586", "ynnyynnn"), "UIDPLUS": ("4315", "yyyyyyyn"),
     "UNSELECT": ("3691", "yyyyyynn"), "UTF8=ACCEPT": ("6855, 9755", "ynppynnn"), "WITHIN": ("5032", "yyyyyynn"),
 }
 #: What is not there yet: in the table only.
