@@ -73,6 +73,40 @@ class Again(DialogueCase):
         self.client().send(b"c SELECT gone\r\n")
         self.assertIn(b"c NO [NONEXISTENT]", self.client().received())
 
+    def test_what_a_client_is_told_is_for_its_own_dialect(self) -> None:
+        for client, words in (("rev2", b"IMAP4rev2"), ("bare", b"UIDONLY"), ("utf8", b"UTF8=ACCEPT")):
+            self.client(client).send(b"a ENABLE " + words + b"\r\n")
+            self.client(client).received()
+        first = {client: self.select(client) for client in ("rev1", "rev2", "bare", "utf8")}
+        for client, told in first.items():
+            again = self.select(client)
+            self.assertEqual(again[1:], told, client)
+            self.assertEqual("* 0 RECENT" in told, client != "rev2", client)
+            self.assertEqual("* LIST () \"/\" INBOX" in told, client == "rev2", client)
+            self.assertEqual("* OK [UNSEEN 1] first message not seen" in told, client in ("rev1", "utf8"))
+
+    def test_reading_only_and_not(self) -> None:
+        self.select()
+        self.client("2").send(b"a EXAMINE INBOX\r\n")
+        self.assertIn(b"* OK [PERMANENTFLAGS ()]", self.client("2").received())
+        self.assertIn("x OK [READ-WRITE] SELECT completed", self.select())
+        self.client("2").send(b"a EXAMINE INBOX\r\n")
+        self.assertIn(b"\r\na OK [READ-ONLY] EXAMINE completed\r\n", self.client("2").received())
+
+    def test_the_name_as_each_client_writes_it(self) -> None:
+        self.elsewhere.create("INBOX/a")
+        self.client().send(b"a ENABLE IMAP4rev2\r\n")
+        told = [self.select(mailbox=name)[-3] for name in ("INBOX/a", "inbox/a", "INBOX/a")]
+        self.assertEqual(told, ['* LIST () "/" INBOX/a', '* LIST () "/" INBOX/a ("OLDNAME" (inbox/a))',
+                                '* LIST () "/" INBOX/a'])
+
+    def test_a_use_that_the_mailbox_was_given(self) -> None:
+        self.elsewhere.create("Old", ("\\Archive",))
+        self.client().send(b"a ENABLE IMAP4rev2\r\n")
+        self.assertIn('* LIST (\\Archive) "/" Old', self.select(mailbox="Old"))
+        self.elsewhere.create("New", ("\\Archive",))
+        self.assertIn('* LIST () "/" Old', self.select(mailbox="Old"))
+
 
 class Unseen(SynchronousTestCase):
     @given(st.lists(st.sampled_from([0, 1, 31, 32, 33, 1 << 40, 1 << 40 | 1]), max_size=30),

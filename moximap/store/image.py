@@ -35,6 +35,7 @@ class Image:
         self.flags = snapshot.flags
         self.modseqs = snapshot.modseqs
         self.checked = -1
+        self.described: tuple[object, bytes] = None, b""    # what SELECT told last, and of which state
         self.journal: deque[Changes] = deque()
         self.highest = max(snapshot.modseqs, default=0)     # of any change here that we know of
         self.floor = snapshot.modseq          # the journal has everything after this

@@ -5,14 +5,16 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from itertools import islice
 from threading import Lock
+from types import TracebackType
 from typing import Final
 
 import apsw
 import attrs
 
-from moximap.store.database import every, one, translated
+from moximap.store.database import every, one, translate, translated
 from moximap.store.errors import MailboxRemoved, NoSuchMailbox, Unavailable
 from moximap.store.flags import FlagTable
 from moximap.store.transaction import MAILBOX_COLUMNS, load_mailbox
@@ -31,6 +33,9 @@ _LOGGED = ("SELECT m.uid, m.flags, m.modseq, m.expunged FROM log CROSS JOIN mess
            " WHERE log.mailbox = ? AND log.modseq > ? ORDER BY log.modseq, log.lo, m.uid")
 _SCANNED = ("SELECT uid, flags, modseq, expunged FROM message WHERE mailbox = ? AND modseq > ?"
             " ORDER BY modseq, uid")
+
+#: A row that is read again and again, with the same in it, is one value.
+_same_mailbox = lru_cache(maxsize=256)(load_mailbox)
 
 
 @attrs.frozen
@@ -60,7 +65,7 @@ class Snapshot:
                   f"SELECT {MAILBOX_COLUMNS} FROM mailbox WHERE {condition}", (value,))
         if row is None:
             raise error("there is no such mailbox")
-        return load_mailbox(row)
+        return _same_mailbox(row)
 
     def opened(self, name: str, known: Mapping[int, int]) -> Opened:
         mailbox = self.named(name)
@@ -98,6 +103,24 @@ class Snapshot:
                        array("I", [row[0] for row in gone]), array("Q", [row[2] for row in gone]))
 
 
+class _Borrowed:
+    """A connection of `Readers`, until the block ends; its failures are translated."""
+
+    def __init__(self, readers: Readers) -> None:
+        self._readers = readers
+
+    def __enter__(self) -> apsw.Connection:
+        self._connection = self._readers.take()
+        return self._connection
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 traceback: TracebackType | None) -> None:
+        self._readers.give_back(self._connection)
+        failure = None if error is None else translate(error)
+        if failure is not None:
+            raise failure from error
+
+
 class Readers:
     """Connections that only read; each is used by one thread at a time."""
 
@@ -115,7 +138,7 @@ class Readers:
             if row is None:
                 raise NoSuchMailbox("there is no such mailbox")
             self._flags.catch_up(connection, row[0])
-            return load_mailbox(row[1:])
+            return _same_mailbox(row[1:])
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
@@ -126,16 +149,10 @@ class Readers:
             self._flags.catch_up(connection, sets)
             yield Snapshot(connection, modseq)
 
-    @contextmanager
-    def statement(self) -> Iterator[apsw.Connection]:
+    def statement(self) -> _Borrowed:
         """A connection for one statement, which is a snapshot by itself; what flag codes are in it, the
         FlagTable must be asked to `know`."""
-        with translated():
-            connection = self._take()
-            try:
-                yield connection
-            finally:
-                self._give_back(connection)
+        return _Borrowed(self)
 
     def close(self) -> None:
         with self._lock:
@@ -144,19 +161,22 @@ class Readers:
         for connection in idle:
             connection.close()
 
-    def _take(self) -> apsw.Connection:
+    def take(self) -> apsw.Connection:
         with self._lock:
             if self._closed:
                 raise Unavailable("the account was closed")
             if self._idle:
                 return self._idle.pop()
-        return self._connect()
+        with translated():
+            return self._connect()
 
-    def _give_back(self, connection: apsw.Connection) -> None:
+    def give_back(self, connection: apsw.Connection) -> None:
         if connection.in_transaction:
-            connection.execute("ROLLBACK")
+            with translated():
+                connection.execute("ROLLBACK")
         with self._lock:
             if not self._closed and len(self._idle) < KEPT:
                 self._idle.append(connection)
                 return
-        connection.close()
+        with translated():
+            connection.close()

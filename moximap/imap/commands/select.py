@@ -23,6 +23,9 @@ from moximap.values import DELETED, Mailbox
 #: A row of the table ``select_codes``: what stands behind a response code that every SELECT tells.
 SelectCode = Callable[[Mailbox], bytes]
 
+_READ_ONLY = Reply(code=b"READ-ONLY")
+_READ_WRITE = Reply(code=b"READ-WRITE")
+
 
 class ISelectParameter(Protocol):
     """A row of the table ``select``: a parameter of SELECT (RFC 4466)."""
@@ -65,8 +68,7 @@ class Select:
         for (row, value), ready in zip(self.parameters, prepared, strict=True):
             row.apply(session, view, value, ready)
         view.owed_highest()                        # SELECT has said it
-        return Reply(f"{'EXAMINE' if self.read_only else 'SELECT'} completed",
-                     b"READ-ONLY" if view.read_only else b"READ-WRITE")
+        return _READ_ONLY if view.read_only else _READ_WRITE
 
 
 def _leave(session: Session) -> None:
@@ -76,9 +78,20 @@ def _leave(session: Session) -> None:
 
 
 def _describe(session: Session, view: View, given: str) -> None:
-    """The untagged responses of SELECT: rev1 hears of RECENT and UNSEEN, rev2 of the name."""
+    """The untagged responses of SELECT, which are made once for each state of the image."""
     names = session.account.flags.keywords()
     view.keywords = len(names)
+    state = (view.mailbox, view.image.modseq, view.highest, view.read_only, names, given,
+             view.numbering.sequence, session.rev2, session.utf8, session.dialect)
+    known, told = view.image.described
+    if known != state:
+        told = b"".join(_description(session, view, names, given))
+        view.image.described = state, told
+    session.write(told)
+
+
+def _description(session: Session, view: View, names: tuple[str, ...], given: str) -> list[bytes]:
+    """rev1 hears of RECENT and UNSEEN, rev2 of the name."""
     out = [_flags(names, view.read_only), b"* %d EXISTS\r\n" % len(view.uids)]
     if not session.rev2:
         out.append(b"* 0 RECENT\r\n")
@@ -92,7 +105,7 @@ def _describe(session: Session, view: View, given: str) -> None:
     out += [b"* OK [%b %b] of this mailbox\r\n" % (name, code(view.mailbox)) for name, code in codes.items()]
     if session.rev2:
         out.append(list_line(session, view.mailbox, given))
-    session.write(b"".join(out))
+    return out
 
 
 @lru_cache(maxsize=64)
