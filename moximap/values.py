@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from typing import Final, Literal
 
@@ -69,7 +69,7 @@ class NumSet:
     def merge(cls, ranges: Iterable[tuple[int, int]]) -> NumSet:
         """The union of ranges in any order; a reversed one (9:4) is turned."""
         out: list[tuple[int, int]] = []
-        for low, high in sorted((a, b) if a <= b else (b, a) for a, b in ranges):
+        for low, high in sorted([(a, b) if a <= b else (b, a) for a, b in ranges]):
             if out and low <= out[-1][1] + 1:
                 if high > out[-1][1]:
                     out[-1] = (out[-1][0], high)
@@ -110,8 +110,9 @@ class NumSet:
         """Those of ascending ``numbers`` that are in this set; cost by ranges and hits."""
         out = array("I")
         for low, high in self.ranges:
-            first = bisect_right(numbers, low - 1)
-            out.extend(numbers[first:bisect_right(numbers, high, first)])
+            first = bisect_left(numbers, low)
+            most = min(first + high - low + 1, len(numbers))
+            out += numbers[first:bisect_right(numbers, high, first, most)]
         return out
 
 

@@ -86,6 +86,12 @@ class MessageCases(StoreCase):
         self.assertEqual(self.rows("uid", uids=NumSet.of(range(1001, 2000, 2))), [])
         self.assertEqual(self.rows("uid", uids=NumSet()), [])
 
+    def test_one_message_is_fetched_as_many_are(self) -> None:
+        self.append(MAIL, LARGE, flags=("Work", "\\Seen"))
+        columns = ("uid", "flags", "content", "envelope", "size", "emailid", "preview")
+        one_by_one = [self.account.fetch_one(self.inbox(), uid, columns) for uid in (1, 2, 3)]
+        self.assertEqual(one_by_one, [[row] for row in self.rows(*columns)] + [[]])
+
     def test_a_fetch_sees_one_moment(self) -> None:
         self.append(MAIL, MAIL)
         rows = self.account.fetch(self.inbox(), ALL, ["uid", "flags"])

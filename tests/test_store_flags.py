@@ -116,7 +116,11 @@ class FlagCases(StoreCase):
 
 
 class FlagTests(FlagCases, OnDisk):
-    pass
+    def test_who_fetches_one_message_knows_its_keywords(self) -> None:
+        other = self.open()
+        self.append(flags=("Work", "\\Seen"))
+        ((code,),) = other.fetch_one(self.inbox(), 1, ("flags",))
+        self.assertEqual(set(other.flags.names(code)), {"Work", "\\Seen"})
 
 
 class CodesTests(SynchronousTestCase):

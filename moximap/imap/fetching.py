@@ -140,6 +140,8 @@ class Plan:
         self.made = [i for i, column in enumerate(columns) if not isinstance(column, str)]
         #: No value is ever streamed.
         self.even = "content" not in columns and not self.bulky
+        #: An image of the mailbox has all that is asked.
+        self.from_memory = set(columns) <= {"uid", "flags", "modseq"}
 
     def text(self, numbers: Sequence[int], columns: Sequence[Sequence[Any]]) -> bytes:
         """The responses for messages, given as columns; only where the plan is even."""
@@ -199,11 +201,6 @@ class Plan:
         done.append(b")\r\n")
         return ([*out, *done] if out else b"".join(done)), 0
 
-    @property
-    def from_memory(self) -> bool:
-        """Whether an image of the mailbox has all that is asked."""
-        return set(self.columns) <= {"uid", "flags", "modseq"}
-
     def from_image(self, view: View, uids: array[int]) -> bytes | None:
         """Responses from memory; None where a message is not in the image any more."""
         known = view.image.columns(uids)
@@ -236,12 +233,16 @@ def render(account: IAccount, mailbox: int, uids: NumSet, plan: Plan, numbers: N
     ``item``: that of the first message where it begins; Unavailable where that message is gone.
     """
     columns = (*plan.columns, "flags") if watch_seen else plan.columns
+    first, last = uids.ranges[0]
+    if first == last and len(uids.ranges) == 1:
+        found = account.fetch_one(mailbox, first, columns)
+        return _render_rows(found, plan, numbers, watch_seen, item, first)
     if plan.even:
         columns = (*columns, "octets")
     with closing(account.fetch(mailbox, uids, columns)) as rows:  # type: ignore[type-var]
         if plan.even:
             return _render_columns(rows, plan, numbers, watch_seen)
-        return _render_rows(rows, plan, numbers, watch_seen, item, uids.ranges[0][0])
+        return _render_rows(rows, plan, numbers, watch_seen, item, first)
 
 
 def _render_columns(rows: Rows, plan: Plan, numbers: Numbers, watch_seen: bool) -> Rendered:
@@ -266,7 +267,7 @@ def _render_columns(rows: Rows, plan: Plan, numbers: Numbers, watch_seen: bool) 
     return Rendered([text], uids[-1] if weight >= PIECE else None, len(chunk), unseen, highest)
 
 
-def _render_rows(rows: Rows, plan: Plan, numbers: Numbers, watch_seen: bool, item: int,
+def _render_rows(rows: Iterable[tuple[Any, ...]], plan: Plan, numbers: Numbers, watch_seen: bool, item: int,
                  first: int) -> Rendered:
     out: list[bytes | Streamed] = []
     unseen: list[int] = []

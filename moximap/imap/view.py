@@ -99,8 +99,8 @@ class View:
         last = self.last
         if not last:
             return NumSet()
-        return NumSet.merge((last if low is None else low, last if high is None else high)
-                            for low, high in numbers)
+        return NumSet.merge([(last if low is None else low, last if high is None else high)
+                             for low, high in numbers])
 
     def has(self, uid: int) -> bool:
         index = bisect_left(self.uids, uid)

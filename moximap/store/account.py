@@ -122,10 +122,15 @@ class Account:
         if len(uids.ranges) == 1 and len(uids) <= fetching.FEW:
             with self._readers.statement() as connection:
                 yield from fetching.fetch_range(connection, self._files, self.flags, mailbox, uids.ranges[0],
-                                                columns)
+                                                tuple(columns))
         else:
             with self._readers.snapshot() as snapshot:
-                yield from fetching.fetch(snapshot.connection, self._files, mailbox, uids, columns)
+                yield from fetching.fetch(snapshot.connection, self._files, mailbox, uids, tuple(columns))
+
+    def fetch_one(self, mailbox: int, uid: int, columns: Sequence[Column]) -> list[tuple[object, ...]]:
+        with self._readers.statement() as connection:
+            return list(fetching.fetch_range(connection, self._files, self.flags, mailbox, (uid, uid),
+                                             tuple(columns)))
 
     def search(self, mailbox: int, tree: SearchTree, uids: NumSet,
                looked: Callable[[int], None] | None = None) -> NumSet:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final
 
 import apsw
@@ -44,11 +44,12 @@ Rows = Iterator[tuple[Any, ...]]
 @attrs.frozen
 class Plan:
     """A SELECT that lacks its condition on uid, the same for a range, and where in its rows a content is,
-    and what is made of headers, by number of the content if it is ``remembered``."""
+    flags, and what is made of headers, by number of the content if it is ``remembered``."""
 
     select: str
     ranged: str
     content: int | None
+    flags: int | None
     made: list[tuple[int, IOfHead]]
     remembered: bool
 
@@ -81,37 +82,39 @@ def plan(columns: tuple[Column, ...], wide: bool) -> Plan:
         joins += " JOIN digest d ON d.content = m.content"
     select = (f"SELECT {chosen} FROM message m{joins}"
               " WHERE m.mailbox = ? AND m.content IS NOT NULL AND m.{} ORDER BY m.uid")
+    flags = columns.index("flags") if "flags" in columns else None
     made = [(place, column) for place, column in enumerate(columns) if not isinstance(column, str)]
-    return Plan(select, select.format("uid BETWEEN ? AND ?"), at, made, not wide)
+    return Plan(select, select.format("uid BETWEEN ? AND ?"), at, flags, made, not wide)
 
 
 def fetch(connection: apsw.Connection, files: Files, mailbox: int, uids: NumSet,
-          columns: Sequence[Column]) -> Iterator[tuple[object, ...]]:
+          columns: tuple[Column, ...]) -> Rows:
     """Rows in order of UID, in the transaction that the connection has begun."""
-    what = plan(tuple(columns), _is_wide(uids.ranges))
+    what = plan(columns, _is_wide(uids.ranges))
     for clause, bindings in pieces(connection.execute, mailbox, uids):
         yield from what.rows(connection, files, what.select.format(clause), (mailbox, *bindings))
 
 
 def fetch_range(connection: apsw.Connection, files: Files, flags: FlagTable, mailbox: int,
-                uids: tuple[int, int], columns: Sequence[Column]) -> Iterator[tuple[object, ...]]:
+                uids: tuple[int, int], columns: tuple[Column, ...]) -> Rows:
     """Rows in order of UID, by one statement."""
-    what = plan(tuple(columns), _is_wide((uids,)))
+    what = plan(columns, _is_wide((uids,)))
     rows = what.rows(connection, files, what.ranged, (mailbox, *uids))
-    if "flags" not in columns:
-        yield from rows
-        return
-    place, known = list(columns).index("flags"), set[int]()
-    for row in rows:
-        code = row[place]
-        if code not in known:
-            known.add(code)
-            flags.know(connection, code)
-        yield row
+    return rows if what.flags is None else _with_known(rows, what.flags, partial(flags.know, connection))
 
 
 def _is_wide(ranges: Sequence[tuple[int, int]]) -> bool:
     return bool(ranges) and ranges[-1][1] - ranges[0][0] >= WIDE
+
+
+def _with_known(rows: Rows, place: int, know: Callable[[int], None]) -> Rows:
+    known = set[int]()
+    for row in rows:
+        code = row[place]
+        if code not in known:
+            known.add(code)
+            know(code)
+        yield row
 
 
 def _with_content(rows: Rows, files: Files, place: int) -> Rows:

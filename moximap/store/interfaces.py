@@ -154,6 +154,9 @@ class IAccount(Interface):
         A generator over one snapshot, to be consumed in the thread that called it.
         """
 
+    def fetch_one(mailbox: int, uid: int, columns: Sequence[Column]) -> list[tuple[object, ...]]:
+        """The same of one message: one row or none."""
+
     def search(mailbox: int, tree: SearchTree, uids: NumSet,
                looked: Callable[[int], None] | None = None) -> NumSet:
         """UIDs of ``uids`` that the tree matches.

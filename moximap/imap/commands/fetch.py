@@ -77,9 +77,10 @@ class Fetch:
                 return None
         unseen: list[int] = []
         try:
-            found = await _stream(session, plan, NumSet.ascending(uids), seen, unseen)
+            found = await _stream(session, plan, uids, seen, unseen)
         finally:
-            await _note_seen(session, unseen)
+            if unseen:
+                await _note_seen(session, unseen)
         if found < len(uids):
             raise No("some of the messages are gone for good", b"EXPUNGEISSUED")
         if view.uids is not view.image.uids and any(view.image.place(uid) is None for uid in uids):
@@ -133,36 +134,35 @@ async def _from_memory(session: Session, plan: Plan, uids: array[int]) -> int:
 
 async def _note_seen(session: Session, unseen: list[int]) -> None:
     """Do what the responses have said, also where the client is gone: it believes them."""
-    if unseen:
-        # Who reads gets what he reads, also where the disk is too full to note that he did.
-        with suppress(NoSpace, Unavailable):
-            await mark_seen(session, unseen)
+    # Who reads gets what he reads, also where the disk is too full to note that he did.
+    with suppress(NoSpace, Unavailable):
+        await mark_seen(session, unseen)
 
 
-async def _stream(session: Session, plan: Plan, uids: NumSet, seen: bool, unseen: list[int]) -> int:
+async def _stream(session: Session, plan: Plan, uids: array[int], seen: bool, unseen: list[int]) -> int:
     """Render and send piece by piece; gives the number of messages, and in ``unseen`` which had no \\Seen."""
     view, count = session.selected, 0
     numbers = partial(view.numbering.numbers, view)
     item = 0
     run = session.quick if len(uids) <= FEW else session.call
-    progress = Progress(len(uids))
-    while uids:
+    progress, left = Progress(len(uids)), NumSet.ascending(uids)
+    while left:
         try:
-            with nullcontext() if item else session.waiting(progress):
-                piece: Rendered = await run(render, session.account, view.mailbox.id, uids, plan, numbers,
-                                            seen, item)
+            rendering = run(render, session.account, view.mailbox.id, left, plan, numbers, seen, item)
+            with nullcontext() if item or rendering.called else session.waiting(progress):
+                piece: Rendered = await rendering
         except StoreError as error:
             raise broken_off(error) if item else error from None
         unseen += piece.unseen
         await send(session, piece)
         count += piece.count
-        progress.reached(count)
-        progress.since = None
         view.shown(piece.highest)
         if piece.last is None:
             break
+        progress.reached(count)
+        progress.since = None
         item = piece.item
-        uids = uids.after(piece.last - 1 if item else piece.last)
+        left = left.after(piece.last - 1 if item else piece.last)
     return count
 
 
