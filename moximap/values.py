@@ -86,7 +86,10 @@ class NumSet:
             yield from range(low, high + 1)
 
     def __len__(self) -> int:
-        return sum(high - low + 1 for low, high in self.ranges)
+        count = 0
+        for low, high in self.ranges:
+            count += high - low + 1
+        return count
 
     def __bool__(self) -> bool:
         return bool(self.ranges)

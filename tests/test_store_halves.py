@@ -90,7 +90,7 @@ class HalvesTests(StoreCase, OnDisk):
         self.assertEqual(patient, [PATIENCE])
 
     def test_nobody_is_held_up_where_the_disk_fails_twice(self) -> None:
-        for half in ("_begin", "_end"):
+        for half in ("_perform", "_end"):
             with mock.patch.object(self.account._writer, half, side_effect=apsw.IOError("bad")), \
                     mock.patch.object(self.account._writer, "_roll_back", side_effect=apsw.IOError("bad")):
                 self.assertRaises(Unavailable, lambda: self.begin()())

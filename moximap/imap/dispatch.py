@@ -108,8 +108,9 @@ def _recalled(session: Session, text: bytes | None) -> Parsed | None:
 
 
 def _remember(session: Session, text: bytes | None, parsed: Parsed) -> None:
-    """Short ones without literals, and none that may have a password."""
-    if text is None or len(text) > LONGEST or parsed[1].states == NOT_AUTHENTICATED:
+    """Short ones without literals, that change nothing, as that is said once, and may have no password."""
+    spec = parsed[1]
+    if text is None or len(text) > LONGEST or spec.writes or spec.states == NOT_AUTHENTICATED:
         return
     memory = session.dialect.parsed
     if len(memory) >= MOST:

@@ -196,11 +196,12 @@ class Session:
         assert self.room is not None
         return self.room.write(method, *args, **kwargs).addCallback(self._wrote)
 
-    def change_few(self, method: Callable[..., _W], *args: Any, **kwargs: Any) -> Deferred[_W]:
-        """The same for a method that changes few rows and needs no sync, perhaps at once."""
+    def change_few(self, method: Callable[..., _W], *args: Any, **kwargs: Any) -> _W | Deferred[_W]:
+        """The same for a method that changes few rows and needs no sync: no Deferred where it was at once."""
         self.insist_on_writing()
         assert self.room is not None
-        return self.room.write_few(method, *args, **kwargs).addCallback(self._wrote)
+        written = self.room.write_few(method, *args, **kwargs)
+        return written.addCallback(self._wrote) if isinstance(written, Deferred) else self._wrote(written)
 
     def change_in_halves(self, begin: Callable[..., Callable[[], _W]], method: Callable[..., _W],
                          *args: Any) -> Deferred[_W]:

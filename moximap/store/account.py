@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from time import time
 from types import MappingProxyType
@@ -37,6 +38,7 @@ from moximap.values import (Appended, Changes, Copied, Created, Known, Listing, 
 SCHEMA: Final = "account"
 DATABASE: Final = "mail.db"
 _NOTHING: Final[Mapping[int, int]] = MappingProxyType({})
+_named: Final = lru_cache(Flags.of)                   # a STORE has the same few as the one before
 
 
 @implementer(IAccount)
@@ -182,7 +184,7 @@ class Account:
     def store(self, mailbox: int, uids: NumSet, how: Literal["+", "-", "="], flags: Sequence[str], *,
               cursor: int = 0, unchangedsince: int | None = None, known: Known | None = None,
               now: bool = False, soon: Callable[[Changes], None] = lambda changes: None) -> Stored:
-        named = Flags.of(flags)
+        named = _named(tuple(flags))
 
         def work(t: Transaction) -> Stored:
             return storing.store(t, mailbox, uids, how, named, cursor, unchangedsince, known, soon)

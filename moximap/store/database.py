@@ -53,16 +53,16 @@ def writing(connection: apsw.Connection) -> Iterator[apsw.Connection]:
         raise
 
 
-@contextmanager
-def translated() -> Iterator[None]:
-    """Turn failures of the database and the disk into those of moximap.store.errors."""
-    try:
-        yield
-    except (apsw.Error, OSError) as error:
-        failure = translate(error)
-        if failure is None:
-            raise
-        raise failure from error
+class translated:
+    """``with`` this, failures of the database and the disk become those of moximap.store.errors."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, (apsw.Error, OSError)):
+            failure = translate(error)
+            if failure is not None:
+                raise failure from error
 
 
 def translate(error: BaseException) -> StoreError | None:

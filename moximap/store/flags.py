@@ -89,6 +89,8 @@ def octets(codes: array[int]) -> bytes | None:
 
 def count(codes: array[int]) -> Mapping[int, int]:
     """How often each flag code is there."""
+    if len(codes) == 1:
+        return {codes[0]: 1}
     small = octets(codes)
     return Counter(codes) if small is None else {code: small.count(code) for code in set(small)}
 

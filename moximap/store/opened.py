@@ -194,14 +194,13 @@ class OpenAccount:
         """
         return self._taken_in(self.call(method, *args, **kwargs))
 
-    def write_few(self, method: Callable[..., _W], *args: Any, **kwargs: Any) -> Deferred[_W]:
+    def write_few(self, method: Callable[..., _W], *args: Any, **kwargs: Any) -> _W | Deferred[_W]:
         """The same for a method that changes few rows, needs no sync, and has ``now``: perhaps at once,
-        if nobody else is writing."""
+        if nobody else is writing; then what was written is given as it is."""
         tried: Deferred[_W] = self._quick(method, *args, now=True, **kwargs)
-        written = getattr(tried, "result", None)
+        written: _W | None = getattr(tried, "result", None)
         if isinstance(written, Written):              # it was at once: nobody can have stopped waiting
-            self.applied(written)
-            return tried
+            return self._applied(written)
         return self._taken_in(tried.addErrback(self._busy, method, *args, **kwargs))
 
     def write_in_halves(self, begin: Callable[..., Callable[[], _W]], method: Callable[..., _W],
@@ -225,13 +224,15 @@ class OpenAccount:
 
     def applied(self, written: Written) -> None:
         """Take in a write of this process."""
+        expunged = False
         for changes in written.changes:
+            expunged = expunged or bool(changes.expunged)
             image = self.images.get(changes.mailbox)
             if image is None or not image.apply(changes):
                 self._missed[changes.mailbox] = max(changes.modseq, self._missed.get(changes.mailbox, 0))
         self._last = max(self._last, written.modseq)
-        self._tell({changes.mailbox for changes in written.changes})
-        expunged = any(changes.expunged for changes in written.changes)
+        if self._listeners:
+            self._tell({changes.mailbox for changes in written.changes})
         try:
             self.on_write(self.store.name, written.modseq, expunged)
         except OSError:                           # too many open files: it is committed all the same

@@ -59,17 +59,20 @@ def _store_known(transaction: Transaction, mailbox: int, conditions: list[tuple[
     becomes = transaction.flags.changed(counts, how, flags)
     if not becomes:
         return Stored(transaction.counters.modseq, ())
-    if any((old ^ new) & DELETED for old, new in becomes.items()):
-        return None
+    unseen = 0
+    for old, new in becomes.items():
+        if (old ^ new) & DELETED:
+            return None
+        unseen += counts[old] * (bool(old & SEEN) - bool(new & SEEN))
     uids, codes = known.uids, replace(known.flags, becomes)
-    if len(becomes) < len(counts):
+    every_one = len(becomes) == len(counts)
+    if not every_one:
         others = [old in becomes for old in known.flags]
         uids, codes = array("I", compress(uids, others)), array("Q", compress(codes, others))
     changes = transaction.changed_since(before, mailbox, uids, codes)
     soon(changes)
-    _update(transaction, mailbox, conditions, becomes)
+    _update(transaction, mailbox, conditions, becomes, every_one)
     transaction.log(mailbox, uids)
-    unseen = sum(counts[old] * (bool(old & SEEN) - bool(new & SEEN)) for old, new in becomes.items())
     transaction.touch(mailbox, Tally(unseen=unseen))
     return Stored(transaction.modseq, (changes,))
 
@@ -86,26 +89,34 @@ def _targets(transaction: Transaction, mailbox: int,
 
 
 def _update(transaction: Transaction, mailbox: int, conditions: list[tuple[str, Bindings]],
-            becomes: dict[int, int]) -> None:
-    """One bulk UPDATE for each range: old codes to new ones.
+            becomes: dict[int, int], every_one: bool = False) -> None:
+    """One bulk UPDATE for each range: old codes to new ones.  ``every_one``: there are no other codes.
 
     A code that is new for some and old for others is not mapped twice: a row that was written has
     this operation's modseq.
     """
     pairs = list(becomes.items())
     modseq = transaction.modseq
+    if every_one and len(pairs) <= _AT_ONCE:
+        for clause, bindings in conditions:
+            transaction.execute(_mapping(len(pairs), clause), (*chain(*pairs), modseq, mailbox, *bindings))
+        return
     for start in range(0, len(pairs), _AT_ONCE):
         some = pairs[start:start + _AT_ONCE]
         for clause, bindings in conditions:
-            transaction.execute(_mapping(len(some), clause), (*chain(*some), modseq, mailbox, *bindings,
-                                                              *[old for old, _ in some], modseq))
+            transaction.execute(_some(len(some), clause), (*chain(*some), modseq, mailbox, *bindings,
+                                                           *[old for old, _ in some], modseq))
 
 
 @lru_cache
 def _mapping(codes: int, clause: str) -> str:
     new = "CASE flags" + " WHEN ? THEN ?" * codes + " END"
-    return (f"UPDATE message SET flags = {new}, modseq = ? WHERE mailbox = ? AND NOT expunged"
-            f" AND {clause} AND flags IN ({', '.join('?' * codes)}) AND modseq < ?")
+    return f"UPDATE message SET flags = {new}, modseq = ? WHERE mailbox = ? AND NOT expunged AND {clause}"
+
+
+@lru_cache
+def _some(codes: int, clause: str) -> str:
+    return f"{_mapping(codes, clause)} AND flags IN ({', '.join('?' * codes)}) AND modseq < ?"
 
 
 def _written(transaction: Transaction, box: Mailbox, rows: list[Row], becomes: dict[int, int],

@@ -116,30 +116,18 @@ class Writer:
 
     def run_now(self, work: Callable[[Transaction], T]) -> T:
         """Run an operation that need not be durable, if that takes no waiting for anybody; else Busy."""
-        if not self._queue.lead_alone():
-            raise Busy("another thread is writing")
-        job = Job(work, durable=False)
-        try:
-            self._patience.seconds = 0.0
-            self._serve([job])  # type: ignore[list-item]
-        finally:
-            self._patience.seconds = PATIENCE
-            self._queue.pass_on()
-        if job.error is not None and isinstance(job.error.__cause__, apsw.BusyError):
-            raise Busy("another process is writing")
-        return job.outcome()
+        return self.begin_now(work, durable=False)()
 
-    def begin_now(self, work: Callable[[Transaction], T]) -> Callable[[], T]:
+    def begin_now(self, work: Callable[[Transaction], T], durable: bool = True) -> Callable[[], T]:
         """Run an operation if that takes no waiting for anybody, else Busy; what is given commits it.
 
         It must be called, once, and in any thread: until then nobody else writes.
         """
         if not self._queue.lead_alone():
             raise Busy("another thread is writing")
-        job = Job(work, durable=True)
         try:
             with translated():
-                after = self._begin_at_once(job)  # type: ignore[arg-type]
+                result, after = self._begin_at_once(work, durable)
         except BaseException:
             self._queue.pass_on()
             raise
@@ -150,7 +138,7 @@ class Writer:
                     self._end_or_nothing(after)
             finally:
                 self._queue.pass_on()
-            return job.result
+            return result
 
         return commit
 
@@ -187,22 +175,43 @@ class Writer:
 
     def _begin(self, batch: list[Job[object]]) -> Counters | None:
         """Run a batch; the counters after it, None where it changed nothing."""
+        before = self._start(any(job.durable for job in batch))
+        after = before.copy()
+        if len(batch) == 1:
+            batch[0].error = None
+            batch[0].result = self._perform(batch[0].work, after)
+        else:
+            for job in batch:
+                after = self._attempt(job, after)
+        return self._counted(before, after)
+
+    def _start(self, durable: bool) -> Counters:
+        """Begin a transaction; the counters before it."""
         connection = self._open()
         if self._removed:
             raise Unavailable("the account was removed")
-        durable = any(job.durable for job in batch)
         if durable is not self._durable:
             connection.pragma("synchronous", "full" if durable else "normal")
             self._durable = durable
         connection.execute("BEGIN IMMEDIATE")
         before = Counters.read(connection)
         self._flags.catch_up(connection, before.keywordsets)
-        after = before.copy()
-        for job in batch:
-            after = self._attempt(connection, job, after, alone=len(batch) == 1)
+        return before
+
+    def _perform(self, work: Callable[[Transaction], T], counters: Counters) -> T:
+        """Run an operation, which moves the counters."""
+        assert self._connection is not None
+        transaction = Transaction(self._connection, counters)
+        result = work(transaction)
+        transaction.finish()
+        return result
+
+    def _counted(self, before: Counters, after: Counters) -> Counters | None:
+        """Write the counters, where they have changed."""
+        assert self._connection is not None
         if after == before:
             return None
-        after.write(connection)
+        after.write(self._connection)
         return after
 
     def _end(self, after: Counters | None) -> None:
@@ -213,11 +222,13 @@ class Writer:
             self._flags.catch_up(self._connection, after.keywordsets)
             self._committed(self._durable)
 
-    def _begin_at_once(self, job: Job[object]) -> Counters | None:
+    def _begin_at_once(self, work: Callable[[Transaction], T], durable: bool) -> tuple[T, Counters | None]:
         """Run one operation without waiting for another process: Busy.  Who leads next does wait."""
         self._patience.seconds = 0.0
         try:
-            return self._begin([job])
+            before = self._start(durable)
+            after = before.copy()
+            return self._perform(work, after), self._counted(before, after)
         except BaseException as error:
             self._roll_back()
             if isinstance(error, apsw.BusyError):
@@ -233,21 +244,14 @@ class Writer:
             self._roll_back()
             raise
 
-    def _attempt(self, connection: apsw.Connection, job: Job[object], counters: Counters,
-                 alone: bool) -> Counters:
-        """Run one operation; the counters after it, or where it failed those before."""
-        job.error = None
-        if alone:
-            transaction = Transaction(connection, counters)
-            job.result = job.work(transaction)
-            transaction.finish()
-            return counters
-        mine = counters.copy()
-        transaction = Transaction(connection, mine)
+    def _attempt(self, job: Job[object], counters: Counters) -> Counters:
+        """Run one operation of several; the counters after it, or where it failed those before."""
+        connection = self._connection
+        assert connection is not None
+        job.error, mine = None, counters.copy()
         connection.execute("SAVEPOINT job")
         try:
-            job.result = job.work(transaction)
-            transaction.finish()
+            job.result = self._perform(job.work, mine)
         except BaseException as error:
             if not connection.in_transaction or isinstance(error, apsw.Error):
                 raise

@@ -75,17 +75,15 @@ async def change_flags(session: Session, uids: array[int], how: Literal["+", "-"
     """Change flags of messages in the selected mailbox, and tell what came of it."""
     view, targets, conditional = session.selected, NumSet.ascending(uids), bool(options)
     draft: Draft | None = None
-    if len(targets) > FEW:
+    if len(uids) > FEW:
         draft = Draft(session.site.pool, view, flags, silent)
         options = {**options, "soon": draft.soon}
     change = session.change_few if draft is None else session.change
-    changed: Deferred[Stored] = change(session.account.store, view.mailbox.id, targets, how, flags,
-                                       cursor=view.changed, known=_known(session, uids), **options)
-    if changed.called:
-        stored = await changed
-    else:
+    stored: Stored | Deferred[Stored] = change(session.account.store, view.mailbox.id, targets, how, flags,
+                                               cursor=view.changed, known=_known(session, uids), **options)
+    if isinstance(stored, Deferred):
         with session.waiting(Progress()):
-            stored = await changed
+            stored = await stored
     drawn = None if draft is None else draft.take()
     await catch_up(session, False, answered=StoreAnswer(targets, silent, stored, conditional, drawn))
     return stored
