@@ -33,7 +33,7 @@ FACTS: Final = {
     "COMPRESS=DEFLATE": ("4978", "opyynynn"), "CONDSTORE": ("7162", "yyyyypnn"),
     "CREATE-SPECIAL-USE": ("6154", "ynnyynnn"), "ENABLE": ("5161", "yyyyyynn"), "ESEARCH": ("4731", "yyyyyynn"),
     "ESORT": ("5267", "nyyyynnn"),
-    "ID": ("2971", "yyyyyyyn"), "IDLE": ("2177", "yyyyyyyn"), "IMAP4rev1": ("3501", "yyyyyyyy"),
+    "I18NLEVEL=1": ("5051, 5255", "nyynnynn"), "ID": ("2971", "yyyyyyyn"), "IDLE": ("2177", "yyyyyyyn"), "IMAP4rev1": ("3501", "yyyyyyyy"),
     "IMAP4rev2": ("9051", "ynpyynnn"), "INPROGRESS": ("9585", "ynyynnnn"), "LIST-EXTENDED": ("5258", "yyyyyynn"),
     "LIST-METADATA": ("9590", "ynnynnnn"), "LIST-STATUS": ("5819", "yyyyyynn"), "LITERAL+": ("7888", "yyyyyyyn"),
     "LITERAL-": ("7888", "nnppnnnn"), "LOGINDISABLED": ("9051", "yyyyyyyy"), "METADATA": ("5464", "ypyynynn"),

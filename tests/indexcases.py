@@ -6,6 +6,7 @@ import base64
 import quopri
 from random import Random
 from typing import Any
+from unicodedata import normalize
 
 from moximap.store import checks, database, indexing, searching
 from moximap.store.indexing import View
@@ -13,7 +14,8 @@ from moximap.searchtree import And, HasFlag, HeaderHas, Not, Or, SearchTree, Siz
 from moximap.values import NumSet
 from tests.storecases import ALL, OnDisk, StoreCase
 
-WORDS = ["budget", "Straße", "STRASSE", "grüße", "İstanbul", "istanbul", "café", "café", "日本語のメール", "Σίσυφος", "ﬁn", "a\x00b", "😀😀", "x�y", '"quoted"', "50%", "the", "and", "ab", "l'été", "Привет", "\ufffe\uffff", "re:", "kumquat", "tapioca", "a*b", "(c)", "NEAR", "OR"]
+WORDS = ["budget", "Straße", "STRASSE", "grüße", "İstanbul", "istanbul", "café", "café", "日本語のメール", "Σίσυφος", "ﬁn", "a\x00b", "😀😀", "x�y", '"quoted"', "50%", "the", "and", "ab", "l'été", "Привет", "\ufffe\uffff", "re:", "kumquat", "tapioca", "a*b", "(c)", "NEAR", "OR",
+         "\u1ec7", "\u00ea\u0323", "kap\u0131", "\u017fo", "\uff21\uff22c", "\ud55c\uad6d\uc5b4", "\u01c6ep", "\u01c5", "dz\u030c", "\uff76\uff9e\u30ac"]
 FIELDS = ("Subject", "From", "To", "Cc", "X-Odd", "List-Id")
 CHARSETS = ("utf-8", "utf-8", "iso-8859-1", "utf-16", "iso-2022-jp")
 
@@ -67,7 +69,8 @@ def needle(random: Random) -> str:
     text = phrase(random, 2)
     start = random.randrange(len(text))
     found = text[start:start + random.choice((1, 2, 3, 3, 4, 6, 30))]
-    return random.choice((found, found.upper(), found.casefold()))
+    return random.choice((found, found.upper(), found.casefold(), found.title(),
+                          normalize("NFC", found), normalize("NFD", found), normalize("NFKD", found)))
 
 
 def leaf(random: Random) -> SearchTree:

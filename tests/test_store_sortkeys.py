@@ -1,4 +1,4 @@
-"""Sort keys in memory, beside a plain sort of the same messages; and the collation."""
+"""Sort keys in memory, beside a plain sort of the same messages."""
 
 from __future__ import annotations
 
@@ -117,19 +117,3 @@ class SortKeysTests(SynchronousTestCase):
         self.account.rows = {uid: some_row(Random(uid)) | {"base_subject": "x", "size": 5} for uid in (1, 3)}
         self.assertEqual(self.order([1, 2, 3], ("subject", False)), [2, 1, 3])
         self.assertEqual(self.order([1, 2, 3], ("size", True)), [1, 3, 2])
-
-
-class CollationTests(SynchronousTestCase):
-    """RFC 5051."""
-
-    def test_case_makes_no_difference(self) -> None:
-        for one, other in (("Hello", "hELLO"), ("É", "é"), ("\u01c4", "\u01c6"), ("\u01c5", "\u01c6"),
-                           ("\u00e9", "e\u0301"), ("ﬁ", "\ufb01"), ("Σ", "ς")):
-            self.assertEqual(casemap(one), casemap(other), one)
-
-    def test_what_is_no_letter_sorts_behind_letters_of_both_cases(self) -> None:
-        self.assertEqual(sorted(["_", "z", "Z", "a", "[", "1"], key=casemap), ["1", "a", "z", "Z", "[", "_"])
-
-    def test_sharp_s_has_no_simple_title_case(self) -> None:
-        self.assertEqual(casemap("ß"), "ß")
-        self.assertEqual(casemap(""), "")

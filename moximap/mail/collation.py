@@ -1,7 +1,20 @@
-"""The collation i;unicode-casemap, by which mail is sorted and threaded (RFC 5051, RFC 5256 section 7)."""
+"""What texts are compared by: i;unicode-casemap, and for SEARCH more than that (RFC 5051, RFC 5255).
 
-from functools import lru_cache
-from unicodedata import normalize
+The law of this file: time and memory are in proportion to a text, whoever wrote it.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import cache, lru_cache
+from itertools import groupby
+from typing import Final
+from unicodedata import combining, decomposition, normalize
+
+#: Characters that are folded at once, more or less, and how much longer they may become then.
+_PIECE: Final = 1 << 14
+_LONGER: Final = 3
+#: More marks than this on one letter are put in order here: normalize() takes the square of their number.
+_MARKS: Final = 32
 
 
 def casemap(text: str) -> str:
@@ -9,7 +22,7 @@ def casemap(text: str) -> str:
     then decomposed."""
     if text.isascii():
         return text.upper()
-    return normalize("NFKD", "".join(map(_titlecase, text)))
+    return _decomposed("".join(map(_titlecase, text)))
 
 
 @lru_cache(maxsize=4096)
@@ -17,3 +30,58 @@ def _titlecase(character: str) -> str:
     """The simple mapping: one that is to several characters is another one, and not of this collation."""
     title = character.title()
     return title if len(title) == 1 else character
+
+
+def searchable(text: str) -> str:
+    """What a search looks for, as a substring, and looks into; ASCII in lower case.
+
+    It makes equal whatever `casemap` makes equal, and what str.casefold does: ß and ss, Ǆ and dž.
+    """
+    if text.isascii():
+        return text.lower()
+    return "".join(map(_folded, _pieces(text)))
+
+
+def _folded(text: str) -> str:
+    # Of all letters ı alone has a title case, I, that its case folding does not tell of.
+    folded = _decomposed(text).casefold().replace("ı", "i")
+    if len(folded) <= max(_LONGER * len(text), _PIECE):
+        return folded
+    return text.casefold()               # ligatures of whole sentences, one after the other: no text
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """A text in pieces, none of which begins with a mark."""
+    start = 0
+    while start < len(text):
+        end = start + _PIECE
+        while end < len(text) and _is_mark(text[end]):
+            end += 1
+        yield text[start:end]
+        start = end
+
+
+def _decomposed(text: str) -> str:
+    """In Unicode's form NFKD."""
+    return normalize("NFKD", _many_marks().sub(_in_order, text))
+
+
+def _in_order(run: re.Match[str]) -> str:
+    """The marks of a letter by their classes, as normalize() would have them."""
+    decomposed = "".join([normalize("NFKD", character) for character in run[0]])
+    return "".join([character for _, marks in groupby(decomposed, lambda character: combining(character) > 0)
+                    for character in sorted(marks, key=combining)])
+
+
+@cache
+def _many_marks() -> re.Pattern[str]:
+    """So many marks in a row; of characters above U+FFFF any will do, whose ranges are slow to match."""
+    marks = "".join([chr(code) for code in range(0x300, 0x10000) if _is_mark(chr(code))])
+    return re.compile(f"[{marks}\U00010000-\U0010ffff]{{{_MARKS},}}")
+
+
+def _is_mark(character: str) -> bool:
+    """Whether it becomes one or more marks that belong to the letter before."""
+    if combining(character):
+        return True
+    return decomposition(character) != "" and combining(normalize("NFKD", character)[0]) > 0

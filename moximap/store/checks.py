@@ -11,6 +11,7 @@ import attrs
 
 from moximap.mail import headers, parts, text
 from moximap.mail.buffers import Data
+from moximap.mail.collation import searchable
 from moximap.store.contents import Files
 from moximap.store.database import one
 from moximap.store.interfaces import IContent
@@ -42,10 +43,10 @@ class Message:
                                               (self.content,)).get)
 
     def texts(self) -> Iterator[str]:
-        """The decoded text of each part, in lower case; no more is decoded than is asked for."""
+        """The decoded text of each part, as it is searched; no more is decoded than is asked for."""
         yield from self._read
         for found in self._unread:
-            self._read.append(found.casefold())
+            self._read.append(searchable(found))
             yield self._read[-1]
 
     @cached_property
@@ -56,7 +57,7 @@ class Message:
 
     @cached_property
     def header_text(self) -> str:
-        return headers.decode(headers.unfold(self.head)).casefold()
+        return searchable(headers.decode(headers.unfold(self.head)))
 
     def text_size(self) -> int:
         """Octets that the texts are decoded from."""
@@ -86,7 +87,7 @@ class HeaderCheck:
 
     def __call__(self, message: Message) -> bool:
         values = headers.values(message.head, self.name)
-        return any(self.text in headers.decode(value).casefold() for value in values)
+        return any(self.text in searchable(headers.decode(value)) for value in values)
 
 
 @attrs.frozen
@@ -102,5 +103,5 @@ class TextCheck:
 
 def check_of(tree: HeaderHas | TextHas) -> Check:
     if isinstance(tree, HeaderHas):
-        return HeaderCheck(tree.name.encode("utf-8", "replace"), tree.text.casefold())
-    return TextCheck(tree.text.casefold(), tree.header)
+        return HeaderCheck(tree.name.encode("utf-8", "replace"), searchable(tree.text))
+    return TextCheck(searchable(tree.text), tree.header)

@@ -19,6 +19,7 @@ import apsw
 import attrs
 from twisted.logger import Logger
 
+from moximap.mail.collation import searchable
 from moximap.store import database
 from moximap.store.database import every, one
 from moximap.store.indexing_text import GRAM, expression, fit, is_sharp, maker
@@ -59,7 +60,7 @@ class View:
 
     def known(self, tree: HeaderHas | TextHas, most: int) -> Known:
         """What it knows of a test; nothing if more than ``most`` contents are possible."""
-        needle = fit(tree.text.casefold())
+        needle = fit(searchable(tree.text))
         if self.connection is None or not self.upto:
             return UNKNOWN
         if isinstance(tree, HeaderHas):

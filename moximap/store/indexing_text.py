@@ -14,10 +14,11 @@ from importlib.metadata import version
 from typing import Final
 
 from moximap.mail import digest, headers
+from moximap.mail.collation import searchable
 from moximap.store.checks import Message
 
 #: Grows when the same message would be indexed differently.
-VERSION: Final = 1
+VERSION: Final = 2
 #: The shortest text that the index can be asked for.
 GRAM: Final = 3
 #: Octets of a header, and of text in a body, beyond which a message is not indexed.
@@ -59,7 +60,7 @@ def head_text(message: Message) -> str:
     alone = [whole]
     for field in headers.split(head):
         alone.append(field.name.decode("latin-1").lower())
-        value = headers.decode(headers.unfold(field.raw.partition(b":")[2])).casefold()
+        value = searchable(headers.decode(headers.unfold(field.raw.partition(b":")[2])))
         if value not in whole:
             alone.append(value)
     return fit(_STAND_IN.join(alone))
