@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+from math import inf
 from pathlib import Path
 from unittest import mock
 
@@ -51,6 +52,16 @@ class BellTests(SynchronousTestCase):
         first.ring("ann", 3, again=False)
         first.ring("ann", 4, again=True)
         self.assertEqual(second.drain(), [("ann", 4)])
+
+    def test_a_board_tells_when_somebody_else_wrote(self) -> None:
+        first, second = self.bell(), self.bell()
+        with mock.patch("moximap.store.bell.monotonic_ns", lambda: 7_000_000_000):
+            first.ring("ann", 1)
+        with mock.patch("moximap.store.bell.monotonic_ns", lambda: 9_500_000_000):
+            self.assertEqual(second.silent(), 2.5)
+            self.assertEqual(first.silent(), 9.5)      # second has never written
+        second.close()
+        self.assertEqual(first.silent(), inf)
 
     def test_who_is_picky_is_rung_for_what_it_wants(self) -> None:
         first, second = self.bell(), Bell(self.path, picky=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
@@ -16,7 +18,8 @@ from tests.dialogue import DialogueCase
 class EraseSoonTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
-        self.turn = Turn()
+        self.elsewhere = inf
+        self.turn = Turn(self.clock, lambda: self.elsewhere)
         self.failures: list[Failure] = []
         self.more: list[bool | Deferred[bool]] = []
         self.calls: list[float] = []
@@ -44,13 +47,38 @@ class EraseSoonTests(SynchronousTestCase):
         other = self.another()
         for each in (self.soon, other):
             each.soon()
-        self.more = [True]
+        self.more = [True, True]
         self.clock.advance(ERASE_DELAY - 0.1)
         self.turn.written = self.clock.seconds()
         self.clock.advance(0.1)
         self.assertEqual(len(self.calls), 1)
         self.clock.pump([BUSY_PAUSE[0]])
         self.assertEqual(len(self.calls), 2)
+
+    def test_writes_of_another_process_count_as_well(self) -> None:
+        self.more = [True]
+        self.soon.soon()
+        self.elsewhere = 1.0
+        self.clock.pump([ERASE_DELAY, PAUSE[0]])
+        self.assertEqual(len(self.calls), 1)
+        self.clock.advance(BUSY_PAUSE[0])
+        self.assertEqual(len(self.calls), 2)
+
+    def test_accounts_that_have_more_to_do_take_turns_and_rest_between(self) -> None:
+        names: list[str] = []
+
+        def working(name: str) -> EraseSoon:
+            return EraseSoon(lambda limit: succeed(bool(names.append(name) or len(names) < 4)),
+                             self.failures.append, self.clock, self.turn)
+
+        working("a").soon()
+        self.clock.advance(PAUSE[0] / 2)
+        working("b").soon()
+        self.clock.advance(ERASE_DELAY - PAUSE[0] / 2)
+        self.assertEqual("".join(names), "a")
+        self.clock.pump([PAUSE[0]] * 4)
+        self.assertEqual("".join(names), "aabab")      # b was not due when a asked again
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_one_account_waits_for_the_other(self) -> None:
         batch: Deferred[bool] = Deferred()

@@ -21,7 +21,7 @@ from tests.storecases import MAIL
 class IndexSoonTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
-        self.turn = Turn()
+        self.turn = Turn(self.clock)
         self.counts: list[int | None | Deferred[int | None]] = []
         self.calls: list[float] = []
         self.failures: list[Failure] = []
@@ -158,11 +158,12 @@ class IndexSoonTests(SynchronousTestCase):
         self.soon.stop()
         self.assertEqual(self.clock.getDelayedCalls(), [])
         waiting = self.another()
-        self.turn.lock.acquire()
+        busy: Deferred[bool] = Deferred()
+        self.turn.ask(lambda: busy)
         waiting.soon()
         self.clock.advance(QUIET)
         waiting.stop()
-        self.turn.lock.release()
+        busy.callback(False)
         self.assertEqual(len(self.calls), 1)
 
 

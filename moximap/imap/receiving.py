@@ -166,5 +166,5 @@ async def _judge(session: Session, framer: Framer, announced: Announced) -> Rece
 def discard(session: Session, parts: Iterable[Part]) -> None:
     """Remove spooled literals that no append took; harmless for one that was taken."""
     for part in parts:
-        if isinstance(part, Literal) and not isinstance(part.content, bytes):
+        if isinstance(part, Literal) and not isinstance(part.content, bytes) and not part.content.done:
             session.call(part.content.discard)

@@ -1,10 +1,10 @@
 """The doorbell between processes: a datagram says that an account changed, and to which modseq.
 
 Each process has a socket in one directory, and a locked file beside it, its board, that tells that it
-lives, which accounts it has open, and how often it has listened: what concerns it not, and what it has
-not heard yet, need not be rung.  A bell for which the other's queue has no room is lost and leaves a
-mark, and who finds it takes everything for stale.  There is no reactor in here: who has one watches
-``fileno``.
+lives, which accounts it has open, how often it has listened, and when it wrote: what concerns it not,
+and what it has not heard yet, need not be rung.  A bell for which the other's queue has no room is lost
+and leaves a mark, and who finds it takes everything for stale.  There is no reactor in here: who has one
+watches ``fileno``.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from __future__ import annotations
 import os
 import socket
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 from threading import Lock
-from time import time_ns
+from time import monotonic_ns, time_ns
 from typing import Final
 from zlib import crc32
 
@@ -32,11 +33,14 @@ _LONGEST: Final = 1024
 #: Nanoseconds after which a change of the directory can be told from the next one by its time.
 _SETTLED: Final = 100_000_000
 #: Places on a board: how often its process has listened; whether it was rung since; then how many accounts
-#: it has open, by a hash of their names.
+#: it has open, by a hash of their names; and when it last wrote.
 _TURNS: Final = 0
 _RUNG: Final = 1
 _OPEN: Final = 2
 _HASHES: Final = 4094
+#: Behind them, where an older version does not look: the moment of its last write, in monotonic nanoseconds.
+_WROTE: Final = _OPEN + _HASHES
+_PLACES: Final = _WROTE + 1
 
 
 def _place(account: str) -> int:
@@ -89,11 +93,11 @@ class Bell:
         for token in self._presence.bury():
             for suffix in (".sock", ".lost"):
                 (directory / (token + suffix)).unlink(missing_ok=True)
-        shown = self._presence.board(_OPEN + _HASHES)
+        shown = self._presence.board(_PLACES)
         self._hidden = shown is None               # then it is rung for everything, and nobody marks it
-        self._board = memoryview(bytearray(8 * (_OPEN + _HASHES))).cast("Q") if shown is None else shown
+        self._board = memoryview(bytearray(8 * _PLACES)).cast("Q") if shown is None else shown
         if not picky:
-            for place in range(_OPEN, _OPEN + _HASHES):
+            for place in range(_OPEN, _WROTE):
                 self._board[place] = 1
         self.want(DIRECTORY)
         self._listed = 0
@@ -133,6 +137,7 @@ class Bell:
         ``again``: those too that have been rung for this account and have not listened yet.  They will read
         what is committed now in any case, but know of no higher modseq.
         """
+        self._board[_WROTE] = monotonic_ns()
         datagram = b"%d %s" % (modseq, account.encode())
         with self._lock:
             for peer in self._peers():
@@ -144,6 +149,12 @@ class Bell:
         with self._lock:
             for peer in self._peers():
                 self._mark_lost(peer)
+
+    def silent(self) -> float:
+        """Seconds since another process wrote to any account, as far as their boards tell."""
+        with self._lock:
+            wrote = [peer.board[_WROTE] for peer in self._peers() if peer.board is not None]
+        return (monotonic_ns() - max(wrote)) / 1e9 if wrote else inf
 
     @property
     def rung(self) -> bool:
@@ -195,7 +206,7 @@ class Bell:
     def _peer(self, name: str) -> Peer | None:
         path = self._path / name
         try:
-            return Peer(name, self._address(name), board(path.with_suffix(""), _OPEN + _HASHES))
+            return Peer(name, self._address(name), board(path.with_suffix(""), _PLACES))
         except FileNotFoundError:
             path.unlink(missing_ok=True)      # its process is gone
             return None

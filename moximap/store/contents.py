@@ -95,6 +95,7 @@ class Spool:
             self._file = path.open("xb")
         self.path = path
         self.size = 0
+        self.done = False
 
     def write(self, data: bytes | bytearray) -> None:
         with translated():
@@ -130,10 +131,12 @@ class Spool:
             except BaseException:
                 target.unlink(missing_ok=True)
                 raise
+        self.done = True
 
     def discard(self) -> None:
         self._file.close()
         self.path.unlink(missing_ok=True)
+        self.done = True
 
 
 @attrs.frozen

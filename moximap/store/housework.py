@@ -6,47 +6,84 @@ The law of this file: everything here is touched in the reactor thread only.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
+from math import inf
 from typing import Any, Final
 
-from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
-#: Seconds without a write after which a process is quiet.
+#: Seconds without a write in any process after which it is quiet.
 QUIET: Final = 1.5
-#: Seconds between two batches, and with writes to any account going on: at the least so many, and
-#: at the least so many times what the batch took.
+#: Seconds between two batches, and with writes to any account going on: at the least so many, where there is
+#: more to do, and at the least so many times what the batch took.
 PAUSE: Final = (0.05, 1)
 BUSY_PAUSE: Final = (0.5, 15)
-#: Seconds that are waited at the least, so that rounding is no reason to wait for nothing again and again.
-LEAST: Final = 0.001
 #: Seconds after which what was expunged is erased, and messages that are let go in a batch.
 ERASE_DELAY = 20.0
 ERASE_BATCH: Final = 50
 
+#: Gives, when it is done, whether there is more to do; it never fails.
+Batch = Callable[[], Deferred[bool]]
+
 
 class Turn:
-    """What the accounts of a process share: one batch at a time, when one was last written to, and until
-    when all rest for the sake of those that are."""
+    """What the accounts of a process share: one batch at a time, in the order in which they asked, and
+    rests between them.
 
-    def __init__(self) -> None:
-        self.lock = DeferredLock()
+    ``written``: when one of them was last written to.  ``elsewhere``: seconds since another process wrote.
+    """
+
+    def __init__(self, reactor: IReactorTime, elsewhere: Callable[[], float] = lambda: inf) -> None:
         self.written = -QUIET
-        self.rest = 0.0
+        self._reactor = reactor
+        self._elsewhere = elsewhere
+        self._asked: deque[Batch] = deque()
+        self._working = False
+        self._rest = 0.0                           # until when
+        self._timer: IDelayedCall | None = None
 
-    def pause(self, started: float, now: float) -> float:
-        """Seconds until the next batch of who had one from ``started`` to ``now``."""
-        busy = now - self.written < QUIET
+    def ask(self, batch: Batch) -> None:
+        """Run a batch, when those that were asked for before are done."""
+        self._asked.append(batch)
+        self._go_on()
+
+    def forget(self, batch: Batch) -> None:
+        """A batch is not wanted any more; harmless for one that was not asked for."""
+        with suppress(ValueError):
+            self._asked.remove(batch)
+        if not self._asked and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _go_on(self) -> None:
+        if self._working or self._timer is not None or not self._asked:
+            return
+        now = self._reactor.seconds()
+        if now < self._rest:
+            self._timer = self._reactor.callLater(self._rest - now, self._rested)
+            return
+        self._working = True
+        self._asked.popleft()().addCallback(self._done, now)
+
+    def _rested(self) -> None:
+        self._timer, self._rest = None, 0.0
+        self._go_on()
+
+    def _done(self, more: bool, started: float) -> None:
+        self._working = False
+        now = self._reactor.seconds()
+        busy = now - self.written < QUIET or self._elsewhere() < QUIET
         least, times = BUSY_PAUSE if busy else PAUSE
-        pause = max(least, times * (now - started))
-        if busy:
-            self.rest = now + pause
-        return pause
+        self._rest = now + max(least * more, times * (now - started))
+        self._go_on()
 
 
 class Housework(ABC):
-    """One kind of it, for one account: ``_work`` is a batch, ``_done`` says how it goes on."""
+    """One kind of it, for one account: ``_work`` is a batch, ``_done`` says whether there is more to do."""
 
     def __init__(self, failed: Callable[[Failure], None], reactor: IReactorTime, turn: Turn) -> None:
         self._failed = failed
@@ -59,10 +96,11 @@ class Housework(ABC):
     def _work(self) -> Deferred[Any]: ...
 
     @abstractmethod
-    def _done(self, result: Any, started: float) -> None: ...
+    def _done(self, result: Any, started: float) -> bool: ...
 
     def stop(self) -> None:
         self._stopped = True
+        self._turn.forget(self._batch)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -73,21 +111,18 @@ class Housework(ABC):
 
     def _due(self) -> None:
         self._timer = None
-        self._turn.lock.run(self._batch).addErrback(self._give_up)
+        if not self._stopped:
+            self._turn.ask(self._batch)
 
-    def _batch(self) -> Deferred[None] | None:
-        if self._stopped:
-            return None
-        now = self._reactor.seconds()
-        if now < self._turn.rest:
-            self._wait(max(self._turn.rest - now, LEAST))
-            return None
-        return self._work().addCallback(self._done, now)
+    def _batch(self) -> Deferred[bool]:
+        working: Deferred[Any] = maybeDeferred(self._work)
+        return working.addCallback(self._done, self._reactor.seconds()).addErrback(self._give_up)
 
-    def _give_up(self, failure: Failure) -> None:
+    def _give_up(self, failure: Failure) -> bool:
         """What asks for it the next time is the next chance."""
         if not self._stopped:
             self._failed(failure)
+        return False
 
 
 class EraseSoon(Housework):
@@ -111,15 +146,15 @@ class EraseSoon(Housework):
         self._again = False
         return self._step(ERASE_BATCH)
 
-    def _done(self, result: bool, started: float) -> None:
-        pause = self._turn.pause(started, self._reactor.seconds())
+    def _done(self, result: bool, started: float) -> bool:
         if result:
-            self._wait(pause)
+            self._due()
         else:
             self._asked = False
             if self._again:
                 self.soon()
+        return result
 
-    def _give_up(self, failure: Failure) -> None:
+    def _give_up(self, failure: Failure) -> bool:
         self._asked = False
-        super()._give_up(failure)
+        return super()._give_up(failure)

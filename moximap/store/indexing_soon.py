@@ -52,18 +52,17 @@ class IndexSoon(Housework):
     def _work(self) -> Deferred[int | None]:
         return self._step(BATCH)
 
-    def _done(self, result: int | None, started: float) -> None:
-        now = self._reactor.seconds()
+    def _done(self, result: int | None, started: float) -> bool:
         if result is None:
             self._wait(OTHERS_PAUSE)
-            return
-        if result:
-            self._wait(self._turn.pause(started, now))
-            return
-        self._since = None
-        if self._last >= started:            # written while nothing was found: perhaps just after
-            self.soon()
+        elif result:
+            self._due()
+        else:
+            self._since = None
+            if self._last >= started:        # written while nothing was found: perhaps just after
+                self.soon()
+        return bool(result)
 
-    def _give_up(self, failure: Failure) -> None:
+    def _give_up(self, failure: Failure) -> bool:
         self._since = None
-        super()._give_up(failure)
+        return super()._give_up(failure)

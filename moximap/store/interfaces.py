@@ -36,6 +36,7 @@ class ISpool(Interface):
     """A message that is being received, too large for memory.  Used by one thread at a time."""
 
     size: int = Attribute("octets written so far")
+    done: bool = Attribute("nothing is left to be discarded")
 
     def write(data: bytes | bytearray) -> None:
         """Add octets; NoSpace where the disk is full."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from math import inf
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
@@ -28,6 +29,9 @@ class IOthers(Protocol):
 
     def unwant(self, account: str) -> None: ...
 
+    def silent(self) -> float:
+        """Seconds since one of them wrote to any account."""
+
 
 class Nobody:
     """There are no others."""
@@ -37,6 +41,9 @@ class Nobody:
     def want(self, account: str) -> None: ...
 
     def unwant(self, account: str) -> None: ...
+
+    def silent(self) -> float:
+        return inf
 
 
 class OpenAccounts:
@@ -49,7 +56,7 @@ class OpenAccounts:
         self._quick = quick or call
         self._halves = halves or partial(call, both)
         self._reactor = reactor
-        self._turn = Turn()
+        self._turn = Turn(reactor, lambda: self.others.silent())
         self._open: dict[str, OpenAccount] = {}
         self._opening: dict[str, list[Deferred[OpenAccount]]] = {}
         self._closing: dict[str, IDelayedCall] = {}

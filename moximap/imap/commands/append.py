@@ -35,7 +35,7 @@ async def admit(session: Session, parts: list[Part], announced: Announced) -> bo
         return False                               # the mailbox's name is a literal
     mailbox = p.mailbox()
     await judge(session, p, announced,
-                lambda count, size: session.call(session.account.may_append, mailbox, count, size))
+                lambda count, size: session.quick(session.account.may_append, mailbox, count, size))
     return True
 
 

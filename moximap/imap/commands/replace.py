@@ -60,7 +60,7 @@ def admit_replace(uid: bool) -> Admit:
         if p.at_end():
             return False                           # the mailbox's name is a literal
         mailbox, selected = p.mailbox(), session.selected.mailbox.id
-        await judge(session, p, announced, lambda count, size: session.call(
+        await judge(session, p, announced, lambda count, size: session.quick(
             session.account.may_replace, selected, old, mailbox, size), most=1)
         return True
     return admit
