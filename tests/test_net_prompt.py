@@ -1,4 +1,4 @@
-"""When what was written is sent: at the end of reading, in one piece, with no turn of the reactor between."""
+"""When what was written is sent, and the connection closed: with no turn of the reactor between."""
 
 import socket
 from typing import Any
@@ -34,7 +34,9 @@ class Server(Protocol):
             deferToThread(lambda: b"late").addCallback(transport.write)
         elif data == b"big":
             transport.write(BIG)
-        elif data == b"bye":
+        elif data.endswith(b"bye"):
+            if data.startswith(b"big"):
+                transport.write(BIG)
             transport.write(b"good bye")
             transport.unregisterProducer()
             transport.loseConnection()
@@ -106,8 +108,14 @@ class PromptTests(TestCase):
     async def test_the_end_comes_after_the_last_words(self) -> None:
         server, client = await self.connect()
         self.assertEqual(await self.ask(client, b"bye", 100), b"good bye")
-        client.close()
         await server.gone
+        self.assertNotIn(server.transport, self.asked)
+
+    async def test_the_end_waits_for_what_did_not_fit(self) -> None:
+        server, client = await self.connect()
+        self.assertEqual(await self.ask(client, b"big and bye", len(BIG) + 100), BIG + b"good bye")
+        await server.gone
+        self.assertIn(server.transport, self.asked)
 
     async def test_an_end_at_once_sends_nothing_more(self) -> None:
         server, client = await self.connect()
@@ -153,6 +161,17 @@ class GatheringTests(DialogueCase):
         answer, = self.writes(b"a SELECT INBOX\r\nb STATUS INBOX (MESSAGES)\r\nc NOOP\r\n")
         self.assertEqual([line[:4] for line in answer.split(b"\r\n") if line[:1] != b"*"],
                          [b"a OK", b"b OK", b"c OK", b""])
+
+    def test_what_an_idling_client_is_told_is_one_write(self) -> None:
+        self.fill(1)
+        self.client("2").send(b"a SELECT INBOX\r\n")
+        self.writes(b"a SELECT INBOX\r\nb IDLE\r\n")
+        noting = self.client().protocol._outlet._transport
+        self.client("2").send(b"b STORE 1 +FLAGS ($new)\r\n")
+        self.clock.advance(0)
+        self.assertEqual(noting.writes[1:], [
+            b"* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $new)\r\n"
+            b"* 1 FETCH (UID 1 FLAGS ($new))\r\n"])
 
     def test_much_is_not_gathered(self) -> None:
         sizes = [len(data) for data in self.writes(b"a NOOP\r\n" * 5000)]

@@ -86,11 +86,8 @@ class Intake(LineReceiver):
             self._buffer += data
             return
         self._turn = self.site.reactor.seconds()
-        self._outlet.gather()
-        try:
+        with self._outlet:
             super().dataReceived(data)  # type: ignore[no-untyped-call]
-        finally:
-            self._outlet.send()
         if self.paused and not (self._stopped_reading or self._closing) and len(self._buffer) > BACKLOG:
             self._stopped_reading = True
             self.transport.pauseProducing()
@@ -178,7 +175,12 @@ class Intake(LineReceiver):
         except BaseException:
             self._broken(Failure())  # type: ignore[no-untyped-call]
         else:
-            awaited.addBoth(partial(self._spawn, coroutine))
+            awaited.addBoth(partial(self._go_on, coroutine))
+
+    def _go_on(self, coroutine: Coroutine[Any, Any, None], result: object = None) -> None:
+        """The same where nothing is being taken in: what it writes before it waits again is one write."""
+        with self._outlet:
+            self._spawn(coroutine, result)
 
     def _broken(self, failure: Failure) -> None:
         if not isinstance(failure.value, Gone):

@@ -29,7 +29,8 @@ _NOW = _Now()
 class Outlet:
     """``blocked`` is since when the client does not read, in the reactor's seconds, or None.
 
-    ``on_block`` is called when that begins.
+    ``on_block`` is called when that begins.  In a ``with`` block what is written is kept until its end: one
+    call of the system, one TLS record, and one block of COMPRESS, for all of it.
     """
 
     def __init__(self, clock: IReactorTime, on_block: Callable[[], None]) -> None:
@@ -39,7 +40,7 @@ class Outlet:
         self._transport: IConsumer | None = None
         self._drained: Deferred[None] | None = None
         self._lost = self._registered = False
-        self._gathers = False
+        self._gathers = 0
         self._gathered: list[bytes] = []
         self._size = 0
 
@@ -75,13 +76,13 @@ class Outlet:
         if not self._gathers or self._size > GATHERED:
             self._pass_on()
 
-    def gather(self) -> None:
-        """Keep what is written until `send`: one TLS record, and one block of COMPRESS, for all of it."""
-        self._gathers = True
+    def __enter__(self) -> None:
+        self._gathers += 1
 
-    def send(self) -> None:
-        self._gathers = False
-        self._pass_on()
+    def __exit__(self, *failure: object) -> None:
+        self._gathers -= 1
+        if not self._gathers:
+            self._pass_on()
 
     def _pass_on(self) -> None:
         if self._gathered:

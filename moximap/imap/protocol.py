@@ -215,7 +215,7 @@ class IMAPProtocol(Intake):
         if self.paused or self._running or self.receiving or self._closing or self._lost:
             return False
         self._hold()
-        self._spawn(self._aside(work()))
+        self._go_on(self._aside(work()))
         return True
 
     def close(self) -> None:

@@ -29,9 +29,10 @@ class Peer:
 
     def __init__(self, transport: Any) -> None:
         self._transport = transport
-        self.remote = _host(transport.getPeer())
+        peer = transport.getPeer()
+        self.remote = _host(peer)
         self.local = _host(transport.getHost())
-        self.onion = isinstance(transport.getPeer(), OnionAddress)
+        self.onion = isinstance(peer, OnionAddress)
 
     def _connection(self) -> SSL.Connection | None:
         handle: Callable[[], object] | None = getattr(self._transport, "getHandle", None)

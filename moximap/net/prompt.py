@@ -1,8 +1,7 @@
-"""Connections that send what was written in the same turn of the reactor.
+"""Connections that send what is written at once, and end at once.
 
 Twisted's own first ask the system to tell when there is room, which there nearly always is: two calls
-of epoll_ctl and another turn of the reactor for each answer.  These try at once, when whoever reads
-has written all that it wants to.
+of epoll_ctl and another turn of the reactor for each answer, and for each end.
 """
 
 from __future__ import annotations
@@ -11,35 +10,43 @@ from typing import Any
 
 from twisted.internet import tcp
 from twisted.internet.interfaces import IListeningPort
+from twisted.internet.main import CONNECTION_DONE
+from twisted.internet.protocol import connectionDone
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 
 
 class PromptServer(tcp.Server):
-    """For ``twisted.internet.tcp.Port.transport``.
+    """For ``twisted.internet.tcp.Port.transport``, and protocols that write at once what belongs together.
 
-    Nothing is new but the moment of sending, and how much is sent at a time: every write asks by
-    ``startWriting`` to be sent, and ``doWrite`` calls ``stopWriting`` when nothing is left.  What bounds
-    the buffer, and what closes the connection, are as they were.
+    Nothing is new but the moment of sending, and how much is sent at a time.  What does not fit is Twisted's
+    to send, and so is what its own TLS writes after STARTTLS: that asks by ``startWriting`` to be sent, and
+    ``doWrite`` calls ``stopWriting`` when nothing is left.  What bounds the buffer is as it was.
     """
 
     #: Octets that are sent at a time: a whole piece of a FETCH, for half of which Twisted takes another turn.
     SEND_LIMIT = 1 << 19
-    #: What comes in is being read; what was written meanwhile is sent at the end of that.
+    #: What comes in is being read; what is in the buffer meanwhile is sent at the end of that.
     _reading = False
-    #: We shall send, at the end of reading or of the reactor's turn.
+    #: We shall do so.
     _due = False
     #: The reactor will call when there is room.
     _waits = False
     _left = False
 
+    def write(self, data: bytes) -> None:
+        if self.connected and not (self._due or self._waits or self.TLS):
+            sent = self.writeSomeData(data)
+            if sent == len(data):
+                return
+            if isinstance(sent, int):              # otherwise it is an error, which is met again soon
+                data = data[sent:]
+        super().write(data)  # type: ignore[no-untyped-call]
+
     def startWriting(self) -> None:
-        if self.disconnecting:
-            self._wait()
-        elif not (self._due or self._waits):
+        if self._reading:
             self._due = True
-            if not self._reading:
-                # The turn in which another thread's result came has not ended when this is called.
-                self.reactor.callLater(0, self._send)  # type: ignore[attr-defined]
+        elif not self._waits:
+            self._wait()
 
     def stopWriting(self) -> None:
         self._left = False
@@ -57,11 +64,14 @@ class PromptServer(tcp.Server):
                 self._send()
 
     def _send(self) -> None:
-        """Send what fits; for the rest, for the end and after an error the reactor calls again."""
+        """Send what fits, and end if it is to end; for the rest, and after an error, the reactor calls."""
         self._due = False
         if self.connected and not self._waits:
             self._left = True
-            if self.disconnecting or self.doWrite() is not None or self._left:  # type: ignore[no-untyped-call]
+            why = self.doWrite()  # type: ignore[no-untyped-call]
+            if why is CONNECTION_DONE:
+                self.connectionLost(connectionDone)
+            elif why is not None or self._left:
                 self._wait()
 
     def _wait(self) -> None:

@@ -198,16 +198,32 @@ class Directory:
         for gone in self._accounts.glob(".new-*"):
             shutil.rmtree(gone)
 
-    @contextmanager
-    def _read(self) -> Iterator[apsw.Connection]:
-        with self._lock, database.translated():
-            yield self._connection
+    def _read(self) -> _Reading:
+        return _Reading(self._lock, self._connection)
 
     @contextmanager
     def _write(self) -> Iterator[apsw.Connection]:
         with self._lock, database.translated(), database.writing(self._connection) as connection:
             self._written += 1
             yield connection
+
+
+class _Reading:
+    """The connection, for one thread at a time."""
+
+    def __init__(self, lock: Lock, connection: apsw.Connection) -> None:
+        self._lock = lock
+        self._connection = connection
+
+    def __enter__(self) -> apsw.Connection:
+        self._lock.acquire()
+        return self._connection
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        self._lock.release()
+        failure = None if error is None else database.translate(error)
+        if failure is not None:
+            raise failure from error
 
 
 def clean_name(name: str) -> str:

@@ -26,6 +26,7 @@ class Presence:
         self._directory = directory
         self.token = ""
         self._descriptor = self._enter()
+        self._path = os.fspath(directory / self.token)
 
     def say(self, text: str) -> None:
         """Let the others read a short text, of one length."""
@@ -57,7 +58,7 @@ class Presence:
     @property
     def lost(self) -> bool:
         """Whether somebody else removed the file: the directory is gone, or another is in its place."""
-        return not (self._directory / self.token).exists()
+        return not os.path.exists(self._path)
 
     def others(self) -> Iterator[Path]:
         """Files of the other openings that live."""

@@ -17,7 +17,7 @@ def _plain(session: Session) -> bool:
 
 
 def _plus(session: Session) -> bool:
-    return early(session) and channel(session).binds
+    return early(session) and session.out.tls and session.out.peer.binds()
 
 
 def insist_on_binding(session: Session) -> None:
