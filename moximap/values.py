@@ -113,10 +113,15 @@ class NumSet:
         """Those of ascending ``numbers`` that are in this set; cost by ranges and hits."""
         out = array("I")
         for low, high in self.ranges:
-            first = bisect_left(numbers, low)
-            most = min(first + high - low + 1, len(numbers))
-            out += numbers[first:bisect_right(numbers, high, first, most)]
+            out += between(numbers, low, high)
         return out
+
+
+def between(numbers: array[int], low: int, high: int) -> array[int]:
+    """Those of ascending numbers that are from ``low`` to ``high``."""
+    first = bisect_left(numbers, low)
+    most = min(first + high - low + 1, len(numbers))
+    return numbers[first:bisect_right(numbers, high, first, most)]
 
 
 @attrs.frozen

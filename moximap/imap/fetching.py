@@ -48,8 +48,6 @@ def without_nul(data: bytes) -> bytes:
 
 Value = bytes | int | Streamed
 Convert = Callable[..., Value]
-#: Numbers for UIDs: those of one view.
-Numbers = Callable[[Sequence[int]], Sequence[int]]
 Rows = Iterator[tuple[Any, ...]]
 
 
@@ -161,9 +159,8 @@ class Plan:
         """The response for one message; as a list where a value is streamed."""
         values = [row[places[0]] if convert is None else convert(*[row[i] for i in places])
                   for places, convert in self._takes]
-        for value in values:
-            if isinstance(value, Streamed):
-                return self._pieces(number, values)
+        if not self.even and Streamed in map(type, values):
+            return self._pieces(number, values)
         return self._format % (number, *values)
 
     def _pieces(self, number: int, values: list[Value]) -> list[bytes | Streamed]:
@@ -210,7 +207,7 @@ class Plan:
         return self.text(view.numbering.numbers(view, uids), [sources[c] for c in self.columns])
 
 
-@attrs.frozen
+@attrs.define
 class Rendered:
     """A piece of a response.  ``last``: the UID up to which it goes, None: it is the end.
 
@@ -226,26 +223,27 @@ class Rendered:
     item: int = 0
 
 
-def render(account: IAccount, mailbox: int, uids: NumSet, plan: Plan, numbers: Numbers,
-           watch_seen: bool, item: int = 0) -> Rendered:
+def render(account: IAccount, view: View, uids: NumSet, plan: Plan, watch_seen: bool,
+           item: int = 0) -> Rendered:
     """Render up to PIECE octets, or up to a streamed value; blocks, so in a store thread.
 
     ``item``: that of the first message where it begins; Unavailable where that message is gone.
     """
+    mailbox = view.mailbox.id
     columns = (*plan.columns, "flags") if watch_seen else plan.columns
     first, last = uids.ranges[0]
     if first == last and len(uids.ranges) == 1:
         found = account.fetch_one(mailbox, first, columns)
-        return _render_rows(found, plan, numbers, watch_seen, item, first)
+        return _render_rows(found, plan, view, watch_seen, item, first)
     if plan.even:
         columns = (*columns, "octets")
     with closing(account.fetch(mailbox, uids, columns)) as rows:  # type: ignore[type-var]
         if plan.even:
-            return _render_columns(rows, plan, numbers, watch_seen)
-        return _render_rows(rows, plan, numbers, watch_seen, item, first)
+            return _render_columns(rows, plan, view, watch_seen)
+        return _render_rows(rows, plan, view, watch_seen, item, first)
 
 
-def _render_columns(rows: Rows, plan: Plan, numbers: Numbers, watch_seen: bool) -> Rendered:
+def _render_columns(rows: Rows, plan: Plan, view: View, watch_seen: bool) -> Rendered:
     chunk: list[tuple[Any, ...]] = []
     weight = 0
     for row in rows:
@@ -263,11 +261,11 @@ def _render_columns(rows: Rows, plan: Plan, numbers: Numbers, watch_seen: bool) 
     if watch_seen:
         unseen = [uid for uid, flags in zip(uids, columns[-2], strict=True) if not flags & SEEN]
     highest = 0 if plan.modseq is None else max(columns[plan.modseq])
-    text = plan.text(numbers(uids), columns)
+    text = plan.text(view.numbering.numbers(view, uids), columns)
     return Rendered([text], uids[-1] if weight >= PIECE else None, len(chunk), unseen, highest)
 
 
-def _render_rows(rows: Iterable[tuple[Any, ...]], plan: Plan, numbers: Numbers, watch_seen: bool, item: int,
+def _render_rows(rows: Iterable[tuple[Any, ...]], plan: Plan, view: View, watch_seen: bool, item: int,
                  first: int) -> Rendered:
     out: list[bytes | Streamed] = []
     unseen: list[int] = []
@@ -282,7 +280,7 @@ def _render_rows(rows: Iterable[tuple[Any, ...]], plan: Plan, numbers: Numbers, 
             highest = max(highest, row[plan.modseq])
         if item and uid != first:
             break
-        number = numbers((uid,))[0]
+        number = view.numbering.number(view, uid)
         if plan.bulky:
             line, item = plan.some(number, row, item)
         else:

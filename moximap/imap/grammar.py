@@ -84,10 +84,14 @@ class Cursor:
             raise self.bad(token.decode())
 
     def sp(self) -> None:
-        self.take(b" ")
+        if not self.at_sp():
+            raise self.bad(" ")
 
     def at_sp(self) -> bool:
-        return self.at(b" ")
+        if not self.text.startswith(b" ", self.pos):
+            return False
+        self.pos += 1
+        return True
 
     def at_end(self) -> bool:
         return self.pos >= len(self.text) and self.index == len(self.parts) - 1

@@ -11,6 +11,9 @@ Sequence_ = tuple[tuple["int | None", "int | None"], ...]
 
 def parse_sequence(raw: bytes) -> Sequence_:
     """A sequence-set whose syntax was matched; 0 is Bad."""
+    if raw.isdigit():
+        number = _seq_number(raw)
+        return ((number, number),)
     out = []
     for item in raw.split(b","):
         first, colon, last = item.partition(b":")

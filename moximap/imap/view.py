@@ -20,7 +20,7 @@ from moximap.imap import encoding
 from moximap.imap.sequences import Sequence_
 from moximap.imap.numbering import INumbering, SequenceNumbers
 from moximap.store.image import Image
-from moximap.values import Changes, Mailbox, NumSet, Stored
+from moximap.values import Changes, Mailbox, NumSet, Stored, between
 
 
 #: Responses, and the changes that they tell.
@@ -92,7 +92,10 @@ class View:
 
     def by_uid(self, numbers: Sequence_) -> array[int]:
         """A set of UIDs, cut down to those that are there."""
-        return self.uid_set(numbers).within(self.uids)
+        if len(numbers) > 1:
+            return self.uid_set(numbers).within(self.uids)
+        ends = [self.last if end is None else end for end in numbers[0]]
+        return between(self.uids, min(ends), max(ends))
 
     def uid_set(self, numbers: Sequence_) -> NumSet:
         """A set of UIDs as written, there or not; "*" is the highest that is there."""

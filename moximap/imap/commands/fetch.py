@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import nullcontext
 from contextlib import suppress
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Protocol
 
 import attrs
@@ -142,15 +141,17 @@ async def _note_seen(session: Session, unseen: list[int]) -> None:
 async def _stream(session: Session, plan: Plan, uids: array[int], seen: bool, unseen: list[int]) -> int:
     """Render and send piece by piece; gives the number of messages, and in ``unseen`` which had no \\Seen."""
     view, count = session.selected, 0
-    numbers = partial(view.numbering.numbers, view)
     item = 0
     run = session.quick if len(uids) <= FEW else session.call
     progress, left = Progress(len(uids)), NumSet.ascending(uids)
     while left:
         try:
-            rendering = run(render, session.account, view.mailbox.id, left, plan, numbers, seen, item)
-            with nullcontext() if item or rendering.called else session.waiting(progress):
+            rendering = run(render, session.account, view, left, plan, seen, item)
+            if item or rendering.called:
                 piece: Rendered = await rendering
+            else:
+                with session.waiting(progress):
+                    piece = await rendering
         except StoreError as error:
             raise broken_off(error) if item else error from None
         unseen += piece.unseen
@@ -211,8 +212,11 @@ def _wanted(p: Cursor) -> Wanted:
     """What comes behind the set: clients ask for the same again and again, so that is parsed once."""
     rest = p.rest()
     if rest is not None and len(rest) <= REMEMBERED:
-        with suppress(Bad):                    # it is said below, with its place in the command
+        try:
             wanted = _remembered(p.dialect, rest)
+        except Bad:
+            pass                               # it is said below, with its place in the command
+        else:
             p.skip(len(rest))
             return wanted
     return _parse_wanted(p)

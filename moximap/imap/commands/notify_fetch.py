@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
 from moximap.imap import encoding
@@ -34,12 +33,11 @@ def _plan(session: Session, view: View, items: Sequence[IFetchItem]) -> Plan:
 async def tell_new(session: Session, view: View, items: Sequence[IFetchItem], uids: NumSet) -> None:
     """FETCH responses for new messages; where one cannot be read that is said of it, and its UID."""
     plan = _plan(session, view, items)
-    numbers, item, singly = partial(view.numbering.numbers, view), 0, len(uids) == 1
+    item, singly = 0, len(uids) == 1
     while uids:
         some = NumSet.of([next(iter(uids))]) if singly else uids
         try:
-            piece: Rendered = await session.call(render, session.account, view.mailbox.id, some, plan,
-                                                 numbers, False, item)
+            piece: Rendered = await session.call(render, session.account, view, some, plan, False, item)
         except StoreError as error:
             if item:
                 raise fetch.broken_off(error) from None
