@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock, Thread
@@ -62,26 +63,26 @@ class Checkpointer:
 
     def _work(self) -> None:
         while (path := self._queue.get()) is not None:
-            pages = self._due.pop(path, 0)
             try:
                 self._copied[path] = checkpoint(path)
             except apsw.BusyError:
-                self._copied[path] = pages   # another process does it
+                self._copied[path] = self._due.get(path, 0)      # another process does it
             except apsw.Error:
                 self._log.failure("checkpoint of {path} failed", path=str(path))
+            self._due.pop(path, None)      # not before: what is committed meanwhile asks for no second one
 
 
 def checkpoint(path: Path) -> int:
-    """Copy a log into its database; from how many pages on its growth counts again."""
+    """Copy a log into its database, as far as nobody reads what is older; its pages, from which on its
+    growth counts again.
+    """
     connection = database.connect(path, write=True)
     try:
-        total, copied = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        total, _ = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         if total >= RESTART:
             database.be_patient(connection, _PATIENCE)
-            try:
+            with suppress(apsw.BusyError):   # somebody reads for long: the next time, not with each commit
                 connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
-            except apsw.BusyError:
-                return int(total)            # somebody reads for long: the next time, not with each commit
-        return int(copied)
+        return int(total)
     finally:
         connection.close()
