@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from moximap.imap import dispatch
+from moximap.imap import remembering
 from moximap.imap.dialect import Dialect, discover
 from moximap.imap.site import Site
 from tests.dialogue import DialogueCase
@@ -90,9 +90,56 @@ class AgainTests(DialogueCase):
         self.assertEqual(self.texts(), [])
 
     def test_only_so_many_and_so_long_ones_are_kept(self) -> None:
-        self.patch(dispatch, "MOST", 2)
+        self.patch(remembering, "MOST", 2)
         client = self.client()
-        for name in ("a", "b", "c", "d" * 100):
+        for name in ("a", "b", "c", "d" * 512):
             client.send(f"x STATUS {name} (MESSAGES)\r\n".encode())
         client.send(b"x STATUS {1+}\r\ne (MESSAGES)\r\n")
         self.assertEqual(self.texts(), [b" STATUS b (MESSAGES)", b" STATUS c (MESSAGES)"])
+        for item in ("FLAGS", "UID", "ENVELOPE", "BODY.PEEK[%s]" % ("1." * 255 + "1")):
+            client.send(f"x SELECT INBOX\r\nx FETCH 1 {item}\r\n".encode())
+        self.assertEqual([rest for _, rest, _ in self.site.dialect.numbered], [b" UID", b" ENVELOPE"])
+
+    def test_the_same_is_said_of_other_messages(self) -> None:
+        self.fill(3)
+        client = self.client("1")
+        client.send(b"a SELECT INBOX\r\n")
+        client.received()
+        self.dialogue("""
+            C1: b FETCH 1 FLAGS
+            S1: * 1 FETCH (UID 1 FLAGS ())
+            S1: b OK FETCH completed
+            C1: c FETCH 2,* FLAGS
+            S1: * 2 FETCH (UID 2 FLAGS ())
+            S1: * 3 FETCH (UID 3 FLAGS ())
+            S1: c OK FETCH completed
+            C1: d UID FETCH 3:7 FLAGS
+            S1: * 3 FETCH (UID 3 FLAGS ())
+            S1: d OK UID FETCH completed
+            C1: e FETCH 4 FLAGS
+            S1: e BAD there is no message 4{*}
+            C1: f STORE 1 +FLAGS (\\Seen)
+            S1: * 1 FETCH (UID 1 FLAGS (\\Seen))
+            S1: f OK STORE completed
+            C1: g STORE 2 +FLAGS (\\Seen)
+            S1: * 2 FETCH (UID 2 FLAGS (\\Seen))
+            S1: g OK STORE completed
+        """)
+        self.assertEqual(list(self.site.dialect.numbered),
+                         [(b" FETCH", b" FLAGS", False), (b" UID FETCH", b" FLAGS", False),
+                          (b" STORE", b" +FLAGS (\\Seen)", False)])
+
+    def test_numbers_that_are_none_are_refused_as_ever(self) -> None:
+        self.fill(1)
+        self.client("1").send(b"a SELECT INBOX\r\nb FETCH 1 FLAGS\r\n")
+        self.client("1").received()
+        self.dialogue("""
+            C1: b FETCH 0 FLAGS
+            S1: b BAD syntax error: message numbers are from 1 to 4294967295
+            C1: c FETCH 1: FLAGS
+            S1: c BAD syntax error: sequence-set wanted {*}
+            C1: d FETCH  FLAGS
+            S1: d BAD syntax error: sequence-set wanted {*}
+            C2: e FETCH 0 FLAGS
+            S2: e BAD no mailbox is selected
+        """)

@@ -17,6 +17,7 @@ import attrs
 if TYPE_CHECKING:
     from moximap.imap.framing import Announced, Part
     from moximap.imap.grammar import Cursor
+    from moximap.imap.sequences import Sequence_
     from moximap.imap.session import Session
     from moximap.imap.view import View
     from moximap.imap.waiting import Progress
@@ -48,6 +49,13 @@ class ICommand(Protocol):
 
     def run(self, session: Session) -> Awaitable[Reply | None] | Reply | None:
         """Do it; write only the command's own answer.  Refusals are raised."""
+
+
+class INumbered(ICommand, Protocol):
+    """A command about messages that its words name by numbers."""
+
+    def about(self, numbers: Sequence_) -> INumbered:
+        """The same about other messages."""
 
 
 Admit = Callable[["Session", "list[Part]", "Announced"], Awaitable[bool]]
@@ -153,6 +161,7 @@ _TABLES = ("commands", "enable", "fetch", "fetch_modifiers", "store_modifiers", 
 
 #: A command's name, its row, and what it was parsed to.
 Parsed = tuple[bytes, Spec, ICommand]
+Numbered = tuple[bytes, Spec, INumbered]
 
 
 @attrs.frozen(eq=False)
@@ -170,6 +179,7 @@ class Dialect:
     _asked: tuple[Callable[[Session], int], ...] = attrs.field(init=False)
     _lines: dict[object, bytes] = attrs.field(init=False, factory=dict)
     parsed: dict[tuple[bytes | None, bool], Parsed] = attrs.field(init=False, factory=dict)
+    numbered: dict[tuple[bytes, bytes | None, bool], Numbered] = attrs.field(init=False, factory=dict)
 
     @tables.default
     def _tables(self) -> dict[str, dict[bytes, Any]]:

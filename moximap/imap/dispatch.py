@@ -12,20 +12,17 @@ from functools import cache
 from twisted.logger import Logger
 
 from moximap.imap import encoding
-from moximap.imap.dialect import NOT_AUTHENTICATED, ICommand, Parsed, Reply, Spec
+from moximap.imap.dialect import NOT_AUTHENTICATED, ICommand, Reply, Spec
 from moximap.imap.errors import Bad, Bye, No, Refusal, refusal
 from moximap.imap.framing import Part
 from moximap.imap.grammar import Cursor
+from moximap.imap.remembering import recalled, remember
 from moximap.imap.session import Gone, Session
 from moximap.imap.view import StoreAnswer
 from moximap.store.errors import StoreError
 
 log = Logger()
 
-
-#: Commands that are parsed only once: how many, and octets of each.
-MOST = 512
-LONGEST = 100
 
 _DONE = Reply()
 
@@ -79,13 +76,13 @@ async def answer(session: Session, parts: Sequence[Part], refused: Refusal | Non
     spec: Spec | None = None
     try:
         text = cursor.rest()
-        name, spec, command = _recalled(session, text) or (*start(cursor, session), None)
+        name, spec, command = recalled(session, text) or (*start(cursor, session), None)
         allowed(session, spec)
         if refused is not None:
             raise refused
         if command is None:
             command = _parse(spec, cursor)
-            _remember(session, text, (name, spec, command))
+            remember(session, text, (name, spec, command))
         result = command.run(session)
         reply = (result if result is None or isinstance(result, Reply) else await result) or _DONE
         if spec.tells and not reply.told:
@@ -99,23 +96,6 @@ def _parse(spec: Spec, cursor: Cursor) -> ICommand:
     command = spec.parse(cursor)
     cursor.end()
     return command
-
-
-def _recalled(session: Session, text: bytes | None) -> Parsed | None:
-    """What these very words were parsed to before: programs say the same again and again."""
-    known = session.dialect.parsed.get((text, session.utf8))
-    return None if known is None or known[1].capability in session.hidden else known
-
-
-def _remember(session: Session, text: bytes | None, parsed: Parsed) -> None:
-    """Short ones without literals, that change nothing, as that is said once, and may have no password."""
-    spec = parsed[1]
-    if text is None or len(text) > LONGEST or spec.writes or spec.states == NOT_AUTHENTICATED:
-        return
-    memory = session.dialect.parsed
-    if len(memory) >= MOST:
-        del memory[next(iter(memory))]
-    memory[text, session.utf8] = parsed
 
 
 async def _failed(session: Session, error: Exception, spec: Spec | None) -> None:

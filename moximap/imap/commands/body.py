@@ -5,12 +5,15 @@ from __future__ import annotations
 import attrs
 
 from moximap.imap import encoding
-from moximap.imap.commands.fetch import BODY, REMEMBERED
+from moximap.imap.commands.fetch import BODY
 from moximap.imap.dialect import Extension
 from moximap.imap.fetching import PIECE, Context, Convert, IFetchItem, Streamed, Value, without_nul
 from moximap.imap.grammar import Cursor
 from moximap.mail import headers, parts
 from moximap.store.interfaces import Column, IContent
+
+#: Octets of a section whose values are remembered.
+REMEMBERED = 512
 
 _TEXTS = (b"HEADER.FIELDS.NOT", b"HEADER.FIELDS", b"HEADER", b"TEXT", b"MIME")
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 from array import array
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from functools import lru_cache
 from typing import Protocol
 
 import attrs
 
 from moximap.imap import encoding
 from moximap.imap.commands.store import mark_seen
-from moximap.imap.dialect import SELECTED, Dialect, Extension, Reply, Spec
-from moximap.imap.errors import Bad, Bye, No
+from moximap.imap.dialect import SELECTED, Extension, Reply, Spec
+from moximap.imap.errors import Bye, No
 from moximap.imap.fetching import (PIECE, Context, Field, FlagsField, IFetchItem, Plan, Rendered,
                                    Streamed, render, without_nul)
 from moximap.imap.grammar import Cursor
 from moximap.imap.messageset import MessageSet
+from moximap.imap.sequences import Sequence_
 from moximap.imap.session import Session
 from moximap.imap.waiting import Progress
 from moximap.store.errors import NoSpace, StoreError, Unavailable
@@ -31,8 +31,7 @@ UID = Field(b"UID %d", ("uid",))
 BATCH = 5000
 #: Messages that are rendered without a trip through a thread.
 FEW = 10
-#: Octets of a list of items that is kept parsed, and compiled plans that a session keeps.
-REMEMBERED = 512
+#: Compiled plans that a session keeps.
 PLANS = 16
 
 
@@ -50,14 +49,14 @@ class IFetchModifier(Protocol):
         """Write what comes before the FETCH responses; give the messages that are left."""
 
 
-Wanted = tuple[tuple[IFetchItem, ...], tuple[IFetchModifier, ...]]
-
-
 @attrs.frozen
 class Fetch:
     messages: MessageSet
     items: tuple[IFetchItem, ...]
     modifiers: tuple[IFetchModifier, ...] = ()
+
+    def about(self, numbers: Sequence_) -> Fetch:
+        return Fetch(MessageSet(numbers, self.messages.uid), self.items, self.modifiers)
 
     async def run(self, session: Session) -> Reply | None:
         view = session.selected
@@ -208,29 +207,7 @@ def parse_fetch(uid: bool) -> Callable[[Cursor], Fetch]:
     return parse
 
 
-def _wanted(p: Cursor) -> Wanted:
-    """What comes behind the set: clients ask for the same again and again, so that is parsed once."""
-    rest = p.rest()
-    if rest is not None and len(rest) <= REMEMBERED:
-        try:
-            wanted = _remembered(p.dialect, rest)
-        except Bad:
-            pass                               # it is said below, with its place in the command
-        else:
-            p.skip(len(rest))
-            return wanted
-    return _parse_wanted(p)
-
-
-@lru_cache(maxsize=512)
-def _remembered(dialect: Dialect, text: bytes) -> Wanted:
-    p = Cursor((text,), dialect)
-    wanted = _parse_wanted(p)
-    p.end()
-    return wanted
-
-
-def _parse_wanted(p: Cursor) -> Wanted:
+def _wanted(p: Cursor) -> tuple[tuple[IFetchItem, ...], tuple[IFetchModifier, ...]]:
     items = parse_items(p)
     modifiers = p.list_of(lambda: _modifier(p)) if p.at_sp() else []
     added = [item for modifier in modifiers for item in modifier.items]

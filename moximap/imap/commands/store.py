@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
@@ -18,6 +16,7 @@ from moximap.imap.dispatch import catch_up
 from moximap.imap.errors import Bad
 from moximap.imap.grammar import Cursor
 from moximap.imap.messageset import MessageSet
+from moximap.imap.sequences import Sequence_
 from moximap.imap.session import Session
 from moximap.imap.site import ICall
 from moximap.imap.view import Drawn, StoreAnswer, View
@@ -26,13 +25,9 @@ from moximap.store.errors import NoSuchMailbox
 from moximap.values import Changes, Known, NumSet, Stored
 
 _HOW: dict[bytes, Literal["+", "-", "="]] = {b"+": "+", b"-": "-", b"": "="}
-
-
 #: Messages that are changed without a trip through a thread.
 FEW = 10
 
-_USUAL = re.compile(rb"([+-]?)FLAGS(\.SILENT)? \((\\?[A-Z$]+(?: \\?[A-Z$]+)*)\)", re.IGNORECASE)
-_SHORT = 100
 _TOLD = Reply(told=True)
 
 
@@ -53,6 +48,10 @@ class Store:
     flags: tuple[str, ...]
     silent: bool
     modifiers: tuple[IStoreModifier, ...] = ()
+
+    def about(self, numbers: Sequence_) -> Store:
+        messages = MessageSet(numbers, self.messages.uid)
+        return Store(messages, self.how, self.flags, self.silent, self.modifiers)
 
     async def run(self, session: Session) -> Reply | None:
         """The view answers for all targets, unchanged ones too."""
@@ -139,10 +138,6 @@ def parse_store(uid: bool) -> Callable[[Cursor], Store]:
         p.sp()
         messages = MessageSet.parse(p, uid)
         p.sp()
-        usual = _usual_change(rest) if (rest := p.rest()) is not None and len(rest) <= _SHORT else None
-        if usual is not None and rest is not None:
-            p.skip(len(rest))
-            return Store(messages, *usual)
         modifiers = p.list_of(lambda: _modifier(p)) if p.peek() == b"(" else []
         if modifiers:
             p.sp()
@@ -152,16 +147,6 @@ def parse_store(uid: bool) -> Callable[[Cursor], Store]:
         p.sp()
         return Store(messages, how, check_flags(_flags(p)), silent, tuple(modifiers))
     return parse
-
-
-@lru_cache
-def _usual_change(rest: bytes) -> tuple[Literal["+", "-", "="], tuple[str, ...], bool] | None:
-    """What comes behind the messages, where that is what clients say all day: they say the same few again."""
-    found = _USUAL.fullmatch(rest)
-    if found is None:
-        return None
-    sign, silent, flags = found.groups()
-    return _HOW[sign], check_flags(tuple(flags.decode().split(" "))), silent is not None
 
 
 def _modifier(p: Cursor) -> IStoreModifier:

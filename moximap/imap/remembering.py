@@ -1,0 +1,54 @@
+"""Commands that were parsed before: programs say the same again and again, mostly about other messages."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from moximap.imap.dialect import NOT_AUTHENTICATED, Parsed
+from moximap.imap.errors import Bad
+from moximap.imap.sequences import SEQUENCE, parse_sequence
+
+if TYPE_CHECKING:
+    from moximap.imap.session import Session
+
+#: How many are kept, by their words and by those around numbers of messages each, and octets of one.
+MOST = 512
+LONGEST = 512
+
+#: A command about messages: its name, their numbers, and what comes behind.
+_NUMBERED = re.compile(rb"((?: UID)? [A-Z]+) (%b)( .*)?" % SEQUENCE, re.IGNORECASE | re.DOTALL)
+
+
+def recalled(session: Session, text: bytes | None) -> Parsed | None:
+    """What these very words were parsed to before, or these words about other messages."""
+    known = session.dialect.parsed.get((text, session.utf8))
+    if known is None and text is not None and (words := _NUMBERED.fullmatch(text)):
+        name, numbers, rest = words.groups()
+        numbered = session.dialect.numbered.get((name, rest, session.utf8))
+        if numbered is not None:
+            try:
+                known = *numbered[:2], numbered[2].about(parse_sequence(numbers))
+            except Bad:
+                return None                    # it is said where all is parsed
+    return None if known is None or known[1].capability in session.hidden else known
+
+
+def remember(session: Session, text: bytes | None, parsed: Parsed) -> None:
+    """Short ones without literals, of which none may have a password.
+
+    What changes something is said once, unless it is said of other messages.
+    """
+    _, spec, command = parsed
+    if text is None or len(text) > LONGEST or spec.states == NOT_AUTHENTICATED:
+        return
+    if hasattr(command, "about") and (words := _NUMBERED.fullmatch(text)):
+        _keep(session.dialect.numbered, (words[1], words[3], session.utf8), parsed)
+    elif not spec.writes:
+        _keep(session.dialect.parsed, (text, session.utf8), parsed)
+
+
+def _keep(memory: dict[Any, Any], key: object, parsed: Parsed) -> None:
+    if len(memory) >= MOST:
+        del memory[next(iter(memory))]
+    memory[key] = parsed
