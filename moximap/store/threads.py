@@ -47,7 +47,7 @@ class Pool(Service):
         self._wakeup = -1
         self._idle = 0
         self._distrust = 0
-        self._blocks = 0                           # read from the disk, when that was last looked at
+        self._blocks = 0                           # read from the disk by this thread up to the last of them
 
     def call(self, function: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Deferred[_T]:
         """Run a blocking function in a thread; in the reactor thread only."""
@@ -72,11 +72,10 @@ class Pool(Service):
         start = perf_counter()
         result = execute(function, *args, **kwargs)
         took = perf_counter() - start
-        if took > SLOW:
-            blocks = getrusage(RUSAGE_THREAD).ru_inblock
-            if blocks > self._blocks or took > TOO_SLOW:
-                self._distrust = DISTRUST
-            self._blocks = blocks
+        blocks = getrusage(RUSAGE_THREAD).ru_inblock     # of each: this one alone is judged
+        if took > TOO_SLOW or took > SLOW and blocks > self._blocks:
+            self._distrust = DISTRUST
+        self._blocks = blocks
         return result
 
     def soon(self, function: Callable[[], None]) -> None:

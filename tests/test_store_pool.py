@@ -1,0 +1,52 @@
+"""Calls that are quick are made at once, in the reactor thread, as long as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.trial.unittest import SynchronousTestCase
+
+from moximap.store import threads
+from moximap.store.threads import DISTRUST, SLOW, TOO_SLOW, Pool
+
+
+class QuickTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.now, self.blocks = 0.0, 0
+        self.elsewhere = 0
+        self.pool = Pool(None)  # type: ignore[arg-type]
+        self.patch(threads, "perf_counter", lambda: self.now)
+        self.patch(threads, "getrusage", lambda who: SimpleNamespace(ru_inblock=self.blocks))
+        self.patch(self.pool, "call", self.call)
+
+    def call(self, function: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        self.elsewhere += 1
+        return succeed(function(*args))
+
+    def work(self, seconds: float, blocks: int) -> int:
+        self.now += seconds
+        self.blocks += blocks
+        return blocks
+
+    def quick(self, seconds: float, blocks: int) -> None:
+        self.assertEqual(self.successResultOf(self.pool.quick(self.work, seconds, blocks)), blocks)
+
+    def test_one_that_asked_the_disk_and_was_slow_sends_the_next_ones_through_threads(self) -> None:
+        self.quick(2 * SLOW, 8)
+        for _ in range(DISTRUST + 1):
+            self.quick(0.0, 0)
+        self.assertEqual(self.elsewhere, DISTRUST)
+
+    def test_one_that_took_very_long_does_whatever_the_reason(self) -> None:
+        self.quick(2 * TOO_SLOW, 0)
+        self.quick(0.0, 0)
+        self.assertEqual(self.elsewhere, 1)
+
+    def test_one_that_waited_for_the_processor_is_not_blamed_for_what_others_read(self) -> None:
+        self.quick(0.0, 8)
+        self.quick(2 * SLOW, 0)
+        self.quick(0.0, 0)
+        self.assertEqual(self.elsewhere, 0)
