@@ -138,6 +138,10 @@ class AgainTests(DialogueCase):
             S1: b BAD syntax error: message numbers are from 1 to 4294967295
             C1: c FETCH 1: FLAGS
             S1: c BAD syntax error: sequence-set wanted {*}
+            C1: c FETCH 1,,2 FLAGS
+            S1: c BAD syntax error: sequence-set wanted {*}
+            C1: c FETCH 1:2:3 FLAGS
+            S1: c BAD syntax error: sequence-set wanted {*}
             C1: d FETCH  FLAGS
             S1: d BAD syntax error: sequence-set wanted {*}
             C2: e FETCH 0 FLAGS

@@ -15,7 +15,7 @@ from moximap.imap import mailboxname
 from moximap.imap.dialect import Dialect
 from moximap.imap.errors import Bad
 from moximap.imap.framing import Literal, Part
-from moximap.imap.sequences import SEQUENCE, Sequence_, parse_sequence
+from moximap.imap.sequences import Sequence_, parse_sequence
 from moximap.values import MAX_UID, InternalDate
 
 _T = TypeVar("_T")
@@ -33,7 +33,8 @@ _ESCAPED = re.compile(rb'\\(["\\])')
 _NUMBER = re.compile(rb"\d+")
 _WORD = re.compile(rb"[A-Za-z0-9.\-=+$_]+")
 _FLAG = re.compile(rb"\\?[^\x00-\x20\x7f-\xff(){%*\"\\\]]+")
-_SEQUENCE = re.compile(rb"%b(?=[ )]|$)" % SEQUENCE)
+#: sequence-set; "$" (RFC 5182) is a rule of its own
+_SEQUENCE = re.compile(rb"(?:\d+|\*)(?::(?:\d+|\*))?(?:,(?:\d+|\*)(?::(?:\d+|\*))?)*(?=[ )]|$)")
 _DATE = re.compile(rb'(\d{1,2})-([A-Za-z]{3})-(\d{4})')
 _DATE_TIME = re.compile(rb'"([ \d]?\d)-([A-Za-z]{3})-(\d{4}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)"')
 _MONTHS = {m: i for i, m in enumerate(

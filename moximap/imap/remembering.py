@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from moximap.imap.dialect import NOT_AUTHENTICATED, Parsed
 from moximap.imap.errors import Bad
-from moximap.imap.sequences import SEQUENCE, parse_sequence
+from moximap.imap.sequences import parse_sequence
 
 if TYPE_CHECKING:
     from moximap.imap.session import Session
@@ -17,7 +17,7 @@ MOST = 512
 LONGEST = 512
 
 #: A command about messages: its name, their numbers, and what comes behind.
-_NUMBERED = re.compile(rb"((?: UID)? [A-Z]+) (%b)( .*)?" % SEQUENCE, re.IGNORECASE | re.DOTALL)
+_NUMBERED = re.compile(rb"((?: UID)? [A-Z]+) ([0-9*:,]+)( .*)?", re.IGNORECASE | re.DOTALL)
 
 
 def recalled(session: Session, text: bytes | None) -> Parsed | None:
@@ -29,8 +29,8 @@ def recalled(session: Session, text: bytes | None) -> Parsed | None:
         if numbered is not None:
             try:
                 known = *numbered[:2], numbered[2].about(parse_sequence(numbers))
-            except Bad:
-                return None                    # it is said where all is parsed
+            except (Bad, ValueError):
+                return None                    # they are none: that is said where all is parsed
     return None if known is None or known[1].capability in session.hidden else known
 
 
@@ -40,11 +40,13 @@ def remember(session: Session, text: bytes | None, parsed: Parsed) -> None:
     What changes something is said once, unless it is said of other messages.
     """
     _, spec, command = parsed
-    if text is None or len(text) > LONGEST or spec.states == NOT_AUTHENTICATED:
+    if text is None or spec.states == NOT_AUTHENTICATED:
         return
     if hasattr(command, "about") and (words := _NUMBERED.fullmatch(text)):
-        _keep(session.dialect.numbered, (words[1], words[3], session.utf8), parsed)
-    elif not spec.writes:
+        name, _, rest = words.groups()
+        if rest is None or len(rest) <= LONGEST:
+            _keep(session.dialect.numbered, (name, rest, session.utf8), parsed)
+    elif len(text) <= LONGEST and not spec.writes:
         _keep(session.dialect.parsed, (text, session.utf8), parsed)
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from moximap.imap.errors import Bad
 from moximap.values import MAX_UID
 
-#: sequence-set, as a pattern; "$" (RFC 5182) is a rule of its own.
-SEQUENCE = rb"(?:\d+|\*)(?::(?:\d+|\*))?(?:,(?:\d+|\*)(?::(?:\d+|\*))?)*"
 #: Ranges as written; an end may be None, that is "*".
 Sequence_ = tuple[tuple["int | None", "int | None"], ...]
 
