@@ -10,7 +10,8 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
-from moximap.imap import fetching
+from moximap.imap import fetching, intake
+from moximap.imap.commands import fetch
 from moximap.net.prompt import PromptServer, send_promptly
 from tests.dialogue import DialogueCase, FakeTransport
 
@@ -172,6 +173,36 @@ class GatheringTests(DialogueCase):
         self.assertEqual(noting.writes[1:], [
             b"* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $new)\r\n"
             b"* 1 FETCH (UID 1 FLAGS ($new))\r\n"])
+
+    def test_one_that_takes_long_lets_others_in_after_each_piece(self) -> None:
+        self.fill(3)
+        for client in ("", "2"):
+            self.client(client).send(b"a SELECT INBOX\r\n")
+            self.client(client).received()
+        self.patch(fetch, "BATCH", 1)
+        self.patch(intake, "TURN", -1)
+        self.client().send(b"b FETCH 1:3 FLAGS\r\nc NOOP\r\n")
+        self.client("2").send(b"b NOOP\r\n")
+        self.assertEqual(self.client().received(), b"* 1 FETCH (UID 1 FLAGS ())\r\n")
+        self.assertEqual(self.client("2").received(), b"b OK NOOP completed\r\n")
+        self.clock.advance(0)                      # it takes up all turns that come
+        self.assertEqual(self.client().received(), b"* 2 FETCH (UID 2 FLAGS ())\r\n* 3 FETCH (UID 3 FLAGS ())\r\n"
+                         b"b OK FETCH completed\r\nc OK NOOP completed\r\n")
+
+    def test_one_that_goes_away_while_others_are_let_in_is_over(self) -> None:
+        self.fill(3)
+        self.client().send(b"a SELECT INBOX\r\n")
+        self.patch(fetch, "BATCH", 1)
+        self.patch(intake, "TURN", -1)
+        self.clock.advance(0)
+        client = self.client()
+        client.send(b"b FETCH 1:3 FLAGS\r\n")
+        client.received()
+        client.lose()
+        self.assertIsNotNone(client.protocol.session.room)
+        self.clock.advance(0)
+        self.assertIsNone(client.protocol.session.room)
+        self.assertEqual(client.received(), b"")
 
     def test_much_is_not_gathered(self) -> None:
         sizes = [len(data) for data in self.writes(b"a NOOP\r\n" * 5000)]

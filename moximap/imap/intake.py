@@ -7,7 +7,7 @@ the transport is paused only when more waits than LineReceiver should hold.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any
 
@@ -29,8 +29,8 @@ log = Logger()
 
 #: Octets that may wait while a command runs; above, the transport is paused.
 BACKLOG = 65536
-#: Seconds that one connection may keep the others waiting with what it has sent at once.
-TURN = 0.01
+#: Seconds that one connection may keep the others waiting, with what it has sent at once or with an answer.
+TURN = 0.0005
 #: Octets of an unusable non-synchronising literal that are read and thrown away.
 DISCARD = 1000000
 
@@ -51,7 +51,7 @@ class Intake(LineReceiver):
         self._receiver: Receiver | None = None
         self._refused: Refusal | None = None
         self._lost = self._closing = self._running = self._stopped_reading = False
-        self._turn = 0.0                           # when we began with what is there
+        self._turn = 0.0                           # when it began
         self._line: Deferred[bytes] | None = None
         self._trace: Trace | None = None
 
@@ -179,6 +179,7 @@ class Intake(LineReceiver):
 
     def _go_on(self, coroutine: Coroutine[Any, Any, None], result: object = None) -> None:
         """The same where nothing is being taken in: what it writes before it waits again is one write."""
+        self._turn = self.site.reactor.seconds()
         with self._outlet:
             self._spawn(coroutine, result)
 
@@ -249,12 +250,27 @@ class Intake(LineReceiver):
         self._resume()
         return line
 
+    def ready(self) -> Awaitable[None]:
+        """Wait until the client has read enough that more may be written, and others had their turn; Gone."""
+        return self._next_turn() if self._turn_is_over() else self._outlet.ready()
+
+    def _turn_is_over(self) -> bool:
+        return self.site.reactor.seconds() - self._turn > TURN
+
+    async def _next_turn(self) -> None:
+        await self._others()
+        await self._outlet.ready()
+
+    def _others(self) -> Deferred[None]:
+        """Let them in."""
+        later: Deferred[None] = Deferred()
+        self.site.reactor.callLater(0, later.callback, None)
+        return later
+
     async def _drained(self) -> None:
         """A client that does not read its answers gets no more of them; one that asks much lets others in."""
-        if self.site.reactor.seconds() - self._turn > TURN:
-            others: Deferred[None] = Deferred()
-            self.site.reactor.callLater(0, others.callback, None)
-            await others
+        if self._turn_is_over():
+            await self._others()
         if self._outlet.blocked is not None and not self._closing:
             await self._outlet.ready()
 

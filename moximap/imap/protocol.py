@@ -40,7 +40,6 @@ class IMAPProtocol(Intake):
         self._layer: ILayer | None = None
         self._layer_next: MakeLayer | None = None
         self.write = self._outlet.write
-        self.ready = self._outlet.ready
         self.session = Session(site, self, hidden)
         self._patience = Patience(site.reactor, site.limits, self.session, self._outlet, self._client_waits,
                                   self._silent, self._abort)
