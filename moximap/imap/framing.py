@@ -11,6 +11,9 @@ import attrs
 
 from moximap.store.interfaces import ISpool
 
+#: Octets of an unusable non-synchronising literal that are read and thrown away; a longer one ends the
+#: connection.
+DISCARD = 1000000
 _LITERAL = re.compile(rb"(~?)\{(\d{1,20})(\+?)\}$")
 
 

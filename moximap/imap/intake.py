@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 
 from moximap.imap import dispatch
 from moximap.imap.errors import Bye, Refusal
-from moximap.imap.framing import Announced, Framer, Part
+from moximap.imap.framing import DISCARD, Announced, Framer, Part
 from moximap.imap.outlet import Outlet
 from moximap.imap.receiving import Nowhere, Receiver, discard, judge
 from moximap.imap.session import Gone, Session
@@ -31,8 +31,6 @@ log = Logger()
 BACKLOG = 65536
 #: Seconds that one connection may keep the others waiting, with what it has sent at once or with an answer.
 TURN = 0.0005
-#: Octets of an unusable non-synchronising literal that are read and thrown away.
-DISCARD = 1000000
 
 
 class Intake(LineReceiver):

@@ -92,7 +92,7 @@ class Spool:
 
     def __init__(self, path: Path) -> None:
         with translated():
-            self._file = path.open("xb")
+            self._file = path.open("x+b")
         self.path = path
         self.size = 0
         self.done = False
@@ -112,6 +112,10 @@ class Spool:
         if _sync_file_range is not None:
             _sync_file_range(self._file.fileno(), 0, 0, _BEGIN)
 
+    def mapped(self) -> closing[mmap.mmap]:
+        """What was written and flushed, to be read."""
+        return closing(mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ))
+
     def put(self, target: Path) -> None:
         """Everything that was written is on the disk, in a file of that name.
 
@@ -119,14 +123,16 @@ class Spool:
         """
         with translated():
             self._file.flush()
-            new = not target.parent.exists()
-            target.parent.mkdir(mode=0o700, exist_ok=True)
-            self.path.rename(target)
+            place = target.parent
+            try:
+                self.path.rename(target)
+            except FileNotFoundError:
+                place.mkdir(mode=0o700, exist_ok=True)
+                sync_directory(place.parent)
+                self.path.rename(target)
             try:
                 os.fsync(self._file.fileno())
-                sync_directory(target.parent)
-                if new:
-                    sync_directory(target.parent.parent)
+                sync_directory(place)
                 self._file.close()
             except BaseException:
                 target.unlink(missing_ok=True)
@@ -229,8 +235,7 @@ class Files:
         """The file is in its place and durable before the row that names it is written."""
         spool.flush()
         spool.hurry()
-        with translated(), spool.path.open("rb") as file, \
-                closing(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)) as data:
+        with translated(), spool.mapped() as data:
             header_size, digest = digest_columns(data)
             checksum = sha256(data).digest()
             head = data[:header_size]

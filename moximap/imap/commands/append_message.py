@@ -14,7 +14,7 @@ import attrs
 from moximap.imap import encoding
 from moximap.imap.commands.store import check_flags
 from moximap.imap.errors import Bad, No, refusal
-from moximap.imap.framing import Announced, Literal, Part
+from moximap.imap.framing import DISCARD, Announced, Literal, Part
 from moximap.imap.grammar import Cursor
 from moximap.imap.session import Session
 from moximap.store.errors import NoSuchMailbox
@@ -93,7 +93,8 @@ def behind_command(session: Session, parts: list[Part], words: int) -> Cursor:
 async def judge(session: Session, p: Cursor, announced: Announced, ask: Ask, most: int | None = None) -> None:
     """Refuse a message that cannot be appended.  The cursor is behind the mailbox.
 
-    A small one that comes unasked costs no question to the store: the append itself will tell.
+    One that comes unasked, and is read to its end in any case, costs no question to the store: the append
+    itself will tell.
     ``most``: the number of messages that the command may have.
     """
     limits = session.site.limits
@@ -106,7 +107,7 @@ async def judge(session: Session, p: Cursor, announced: Announced, ask: Ask, mos
     if announced.size > limits.append:
         raise No(f"a message of over {limits.append} octets is not taken here", b"TOOBIG")
     octets = sum(sizes) + announced.size
-    if announced.sync or announced.size > limits.memory or octets > limits.batch:
+    if announced.sync or announced.size > DISCARD or octets > limits.batch:
         with trycreate():
             await ask(len(sizes) + 1, octets)
 
