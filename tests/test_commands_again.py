@@ -129,6 +129,19 @@ class AgainTests(DialogueCase):
                          [(b" FETCH", b" FLAGS", False), (b" UID FETCH", b" FLAGS", False),
                           (b" STORE", b" +FLAGS (\\Seen)", False)])
 
+    def test_of_many_messages_the_words_alone_are_kept(self) -> None:
+        self.fill(2)
+        client = self.client("1")
+        client.send(b"a SELECT INBOX\r\nb UID FETCH " + b",".join(b"%d" % n for n in range(1, 9999)) + b" UID\r\n")
+        client.received()
+        self.dialogue("""
+            C1: c UID FETCH 2 UID
+            S1: * 2 FETCH (UID 2)
+            S1: c OK UID FETCH completed
+        """)
+        self.assertEqual([command.messages.numbers for _, _, command in self.site.dialect.numbered.values()],
+                         [()])
+
     def test_numbers_that_are_none_are_refused_as_ever(self) -> None:
         self.fill(1)
         self.client("1").send(b"a SELECT INBOX\r\nb FETCH 1 FLAGS\r\n")

@@ -39,13 +39,14 @@ def remember(session: Session, text: bytes | None, parsed: Parsed) -> None:
 
     What changes something is said once, unless it is said of other messages.
     """
-    _, spec, command = parsed
+    full_name, spec, command = parsed
     if text is None or spec.states == NOT_AUTHENTICATED:
         return
     if hasattr(command, "about") and (words := _NUMBERED.fullmatch(text)):
         name, _, rest = words.groups()
         if rest is None or len(rest) <= LONGEST:
-            _keep(session.dialect.numbered, (name, rest, session.utf8), parsed)
+            of_none = full_name, spec, command.about(())       # its numbers may be many thousands
+            _keep(session.dialect.numbered, (name, rest, session.utf8), of_none)
     elif len(text) <= LONGEST and not spec.writes:
         _keep(session.dialect.parsed, (text, session.utf8), parsed)
 
