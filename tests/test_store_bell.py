@@ -63,6 +63,16 @@ class BellTests(SynchronousTestCase):
         second.close()
         self.assertEqual(first.silent(), inf)
 
+    def test_where_the_others_cannot_be_listed_those_known_before_are_asked(self) -> None:
+        first, second = self.bell(), self.bell()
+        first.ring("ann", 1)
+        self.assertLess(second.silent(), inf)
+        with mock.patch("moximap.store.bell.os.fstat", side_effect=OSError(errno.EIO, "")):
+            self.assertLess(second.silent(), inf)
+        self.bell()
+        with mock.patch("moximap.store.bell.os.listdir", side_effect=OSError(errno.EMFILE, "")):
+            self.assertLess(second.silent(), inf)
+
     def test_who_is_picky_is_rung_for_what_it_wants(self) -> None:
         first, second = self.bell(), Bell(self.path, picky=True)
         self.addCleanup(second.close)

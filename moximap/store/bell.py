@@ -153,7 +153,9 @@ class Bell:
     def silent(self) -> float:
         """Seconds since another process wrote to any account, as far as their boards tell."""
         with self._lock:
-            wrote = [peer.board[_WROTE] for peer in self._peers() if peer.board is not None]
+            with suppress(OSError):            # too many open files: those that are known are asked
+                self._peers()
+            wrote = [peer.board[_WROTE] for peer in self._known if peer.board is not None]
         return (monotonic_ns() - max(wrote)) / 1e9 if wrote else inf
 
     @property
