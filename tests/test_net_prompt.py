@@ -124,6 +124,17 @@ class PromptTests(TestCase):
         await server.gone
         self.assertNotIn(server.transport, self.reactor.getWriters())
 
+    async def test_behind_an_end_at_once_nothing_is_sent_that_would_skip_what_was_left(self) -> None:
+        server, client = await self.connect()
+        transport: Any = server.transport
+        sent: list[bytes] = []
+        transport.writeSomeData = lambda data: [sent.append(bytes(data)), 1][1]
+        transport.write(b"first")
+        transport.abortConnection()
+        transport.write(b"second")
+        await server.gone
+        self.assertEqual(sent, [b"first"])
+
     async def test_a_client_that_went_away_is_noticed(self) -> None:
         server, client = await self.connect()
         await self.ask(client, b"big", 1)

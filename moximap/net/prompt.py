@@ -34,7 +34,7 @@ class PromptServer(tcp.Server):
     _left = False
 
     def write(self, data: bytes) -> None:
-        if self.connected and not (self._due or self._waits or self.TLS):
+        if self.connected and not (self._due or self._waits or self.TLS or self._aborting):
             sent = self.writeSomeData(data)
             if sent == len(data):
                 return
