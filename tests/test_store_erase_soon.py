@@ -10,7 +10,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from moximap.store import housework
-from moximap.store.housework import BUSY_PAUSE, ERASE_BATCH, ERASE_DELAY, PAUSE, EraseSoon, Turn
+from moximap.store.housework import (BUSY_PAUSE, ERASE_BATCH, ERASE_DELAY, LONGEST_PAUSE, PAUSE,
+                                     EraseSoon, Turn)
 from moximap.values import NumSet
 from tests.dialogue import DialogueCase
 
@@ -62,6 +63,19 @@ class EraseSoonTests(SynchronousTestCase):
         self.clock.pump([ERASE_DELAY, PAUSE[0]])
         self.assertEqual(len(self.calls), 1)
         self.clock.advance(BUSY_PAUSE[0])
+        self.assertEqual(len(self.calls), 2)
+
+    def test_a_batch_that_had_to_wait_long_is_not_followed_by_a_rest_of_many_minutes(self) -> None:
+        self.elsewhere = 0.0
+        batch: Deferred[bool] = Deferred()
+        self.more = [batch]
+        for each in (self.soon, self.another()):
+            each.soon()
+        self.clock.pump([ERASE_DELAY, 60])
+        batch.callback(False)
+        self.clock.advance(LONGEST_PAUSE - 0.1)
+        self.assertEqual(len(self.calls), 1)
+        self.clock.advance(0.2)
         self.assertEqual(len(self.calls), 2)
 
     def test_accounts_that_have_more_to_do_take_turns_and_rest_between(self) -> None:

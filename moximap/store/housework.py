@@ -22,6 +22,8 @@ QUIET: Final = 1.5
 #: more to do, and at the least so many times what the batch took.
 PAUSE: Final = (0.05, 1)
 BUSY_PAUSE: Final = (0.5, 15)
+#: Seconds that a pause has at the most: a batch that took long may have waited for a thread, or for a lock.
+LONGEST_PAUSE: Final = 30.0
 #: Seconds after which what was expunged is erased, and messages that are let go in a batch.
 ERASE_DELAY = 20.0
 ERASE_BATCH: Final = 50
@@ -78,7 +80,7 @@ class Turn:
         now = self._reactor.seconds()
         busy = now - self.written < QUIET or self._elsewhere() < QUIET
         least, times = BUSY_PAUSE if busy else PAUSE
-        self._rest = now + max(least * more, times * (now - started))
+        self._rest = now + min(max(least * more, times * (now - started)), LONGEST_PAUSE)
         self._go_on()
 
 
