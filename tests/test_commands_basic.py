@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from moximap.imap import intake
 from tests.dialogue import DialogueCase
 
 
@@ -36,3 +37,14 @@ class BasicTests(DialogueCase):
             C: c CLOSE
             S: c BAD no mailbox is selected
         """)
+
+    def test_what_a_client_sends_as_soon_as_it_may_begin_tls_is_not_thrown_away(self) -> None:
+        self.patch(intake, "TURN", -1)             # every command lets others in
+        self.patch(self.site, "tls", object())
+        client = self.client(login=None)
+        client.send(b"a STARTTLS\r\n")
+        self.assertTrue(client.received().endswith(b"a OK begin TLS now\r\n"))
+        self.assertTrue(client.transport.started_tls)
+        client.send(b"b NOOP\r\n")
+        self.clock.advance(0)
+        self.assertEqual(client.received(), b"b OK NOOP completed\r\n")

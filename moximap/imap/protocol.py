@@ -138,7 +138,8 @@ class IMAPProtocol(Intake):
             await self._answer(parts, refused)
             if self._layer_next is not None:
                 self._start_layer(self._layer_next)
-            await self._drained()
+            # Behind the answer to STARTTLS comes TLS, perhaps in the very next turn: it would be thrown away.
+            await (self._outlet.ready() if self._tls_next else self._drained())
         finally:
             discard(self.session, parts)
             self._ran()
