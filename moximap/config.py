@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from moximap.identity.introspection import OAuthSettings
+from moximap.identity.oauth import OAuthSettings
 from moximap.imap.dialect import known_capabilities
 from moximap.imap.site import Limits
 from moximap.net import trust

@@ -10,7 +10,6 @@ from twisted.internet.interfaces import IProtocolFactory
 from moximap.imap.protocol import IMAPFactory
 from moximap.imap.proving import asking
 from moximap.imap.site import Site
-from moximap.net.alpn import https
 from moximap.net.onionconnection import by_origin
 from moximap.net.prompt import PromptTLSFactory
 
@@ -29,6 +28,7 @@ def _imaps(site: Site, hidden: frozenset[bytes]) -> IProtocolFactory:
 
 
 def _https(site: Site, hidden: frozenset[bytes]) -> IProtocolFactory:
+    from moximap.net.alpn import https          # the web server is only loaded where there is one
     imap, patience = IMAPFactory(site, implicit_tls=True, hidden=hidden), site.limits.handshake_timeout
     return by_origin(lambda tls: https(asking(tls, hidden), site.reactor, patience, imap),
                      site.tls, site.onion_tls)

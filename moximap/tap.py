@@ -21,7 +21,7 @@ from moximap import config
 from moximap.config import BadConfig, Config
 from moximap.demo import Demo
 from moximap.identity.authenticator import Authenticator
-from moximap.identity.introspection import introspector
+from moximap.identity.oauth import introspector
 from moximap.imap.site import Site
 from moximap.kinds import KINDS
 from moximap.net.certificates import ensure

@@ -21,7 +21,8 @@ from twisted.web.server import NOT_DONE_YET
 from twisted.web.server import Site as HTTPSite
 
 from moximap.identity.errors import NotNow
-from moximap.identity.introspection import Introspector, OAuthSettings
+from moximap.identity.introspection import Introspector
+from moximap.identity.oauth import OAuthSettings
 from moximap.identity.sasl import Denied, Grant
 from moximap.net.certificates import ensure, self_signed
 from tests.test_tls import client_certificate

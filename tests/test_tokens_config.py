@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from moximap import config
 from moximap.config import BadConfig, Config
-from moximap.identity.introspection import OAuthSettings, introspector
+from moximap.identity.oauth import OAuthSettings, introspector
 from tests.secure import server_files
 from tests.server import Server, ServerTestCase, add_account, listen, make_certificate, needs, ports_in, run, twistd
 

@@ -14,12 +14,10 @@ from collections.abc import Callable, Mapping
 from hmac import digest
 from io import BytesIO
 from math import isnan
-from pathlib import Path
 from time import time
 from typing import Any, Final, NoReturn
 from urllib.parse import quote_plus, urlencode
 
-import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
@@ -29,6 +27,7 @@ from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
 
 from moximap.identity.errors import NotNow
+from moximap.identity.oauth import OAuthSettings
 from moximap.identity.sasl import Denied, Grant, Hints
 from moximap.net.trust import Trust, WebTrust, read
 
@@ -40,26 +39,6 @@ LONGEST_ANSWER: Final = 65536
 CACHE_SIZE: Final = 4096
 #: Questions that are open at once.
 MOST_OPEN: Final = 64
-
-
-@attrs.frozen
-class OAuthSettings:
-    """The table [oauth]; without ``introspection`` (a URL) there is no login by token.
-
-    ``scope``: all of these a token must have.  ``audience``: what it must be meant for, if that is said.
-    ``timeout`` and ``cache`` in seconds.  ``ca``: PEM file of who signs the endpoint's certificate.
-    """
-
-    introspection: str = ""
-    client_id: str = ""
-    client_secret: str = attrs.field(default="", repr=False)
-    claim: str = "username"
-    scope: tuple[str, ...] = ()
-    audience: str = ""
-    timeout: float = 5.0
-    cache: float = 60.0
-    discovery: str = ""
-    ca: Path | None = None
 
 
 class TooLong(Exception):
@@ -92,11 +71,6 @@ class _Body(Protocol):
     def _abort(self) -> None:
         abort: Callable[[], None] | None = getattr(self.transport, "abortConnection", None)
         (abort or self.transport.loseConnection)()  # type: ignore[union-attr]
-
-
-def introspector(reactor: Any, settings: OAuthSettings) -> Introspector | None:
-    """What checks tokens, if there is an endpoint that knows them."""
-    return Introspector(reactor, settings) if settings.introspection else None
 
 
 class Introspector:
@@ -213,6 +187,3 @@ def _basic(settings: OAuthSettings) -> bytes:
     """RFC 6749 2.3.1: both are form-encoded first."""
     words = ":".join(map(quote_plus, (settings.client_id, settings.client_secret)))
     return b"Basic " + b64encode(words.encode())
-
-
-__all__ = ["Introspector", "OAuthSettings", "introspector"]

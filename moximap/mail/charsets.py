@@ -7,6 +7,7 @@ for ever, and find codecs that are not charsets; so only names of one fixed tabl
 import codecs
 import re
 from encodings.aliases import aliases
+from functools import cache
 
 # Codecs that are not charsets of text, or do more than map octets to characters.
 _REFUSED = {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined"}
@@ -24,19 +25,21 @@ _GUESSED = frozenset(["", "ascii", "unknown_8bit", "x_unknown", "8bit", "default
 
 def _table() -> dict[str, str]:
     names = {**aliases, **{codec: codec for codec in aliases.values()}, **_MORE_NAMES}
-    table: dict[str, str] = {}
-    for name, codec in names.items():
-        try:
-            text = codecs.lookup(codec)._is_text_encoding
-        except LookupError:
-            continue
-        if text and codec not in _REFUSED:
-            table[_squash("_", name.lower())] = _SUPERSETS.get(codec, codec)
-    return table
+    table = {_squash("_", name.lower()): _SUPERSETS.get(codec, codec)
+             for name, codec in names.items() if codec not in _REFUSED}
+    return {**{name.replace("_", ""): codec for name, codec in table.items()}, **table}
 
 
 _CODECS = _table()
-_CODECS.update({name.replace("_", ""): codec for name, codec in _CODECS.items()} | _CODECS)
+
+
+@cache
+def _is_text(codec: str) -> bool:
+    """Whether a codec of the table is there and makes text; a module is imported for it the first time."""
+    try:
+        return codecs.lookup(codec)._is_text_encoding
+    except LookupError:
+        return False
 
 
 def codec_name(charset: bytes | str) -> str | None:
@@ -46,7 +49,8 @@ def codec_name(charset: bytes | str) -> str | None:
     if len(charset) > 64:
         return None
     name = _squash("_", charset.lower()).strip("_")
-    return _CODECS.get(name) or _CODECS.get(name.replace("_", ""))
+    codec = _CODECS.get(name) or _CODECS.get(name.replace("_", ""))
+    return codec if codec is not None and _is_text(codec) else None
 
 
 def decode_bytes(data: bytes, charset: bytes | str = b"") -> str:
