@@ -13,6 +13,7 @@ import resource
 import sys
 import tempfile
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks import report, sweeps
@@ -56,6 +57,8 @@ def main() -> int:
     chosen = options.only.split(",")
     if not set(chosen) <= set(SWEEPS):
         parser.error(f"sweeps: {', '.join(SWEEPS)}")
+    if options.plots and find_spec("matplotlib") is None:
+        parser.error("--plots needs matplotlib (pip install '.[benchmarks]')")
     raise_descriptors()
     end_in_order()
     found = json.loads(options.json.read_text())["sweeps"] if options.json and options.json.exists() else {}
