@@ -57,6 +57,8 @@ def main() -> int:
     chosen = options.only.split(",")
     if not set(chosen) <= set(SWEEPS):
         parser.error(f"sweeps: {', '.join(SWEEPS)}")
+    if any(options.most < min(SWEEPS[name][1]) for name in chosen):
+        parser.error("--most leaves nothing to measure")
     if options.plots and find_spec("matplotlib") is None:
         parser.error("--plots needs matplotlib (pip install '.[benchmarks]')")
     raise_descriptors()
