@@ -19,7 +19,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import TypeVar
-from unittest import TestCase
+from unittest import SkipTest, TestCase
 
 import attrs
 
@@ -179,15 +179,24 @@ def hang_up(client: OnionIMAP) -> None:
         client.shutdown()
 
 
-_NETWORK: list[Network] = []
+_NETWORK: list[Future[Network]] = []
+
+
+def prepare() -> None:
+    """Let the network come up while other tests run: nearly all of that is waiting."""
+    if not _NETWORK:
+        with suppress(SkipTest, AssertionError):         # said by who asks for it
+            needs("tor", "tor-gencert", "unshare")
+            pool = ThreadPoolExecutor(1)
+            _NETWORK.append(pool.submit(patiently, "network", Network.start, (AssertionError,)))
+            pool.shutdown(wait=False)
 
 
 def network() -> Network:
     """One for all tests of the process."""
     needs("tor", "tor-gencert", "unshare")
-    if not _NETWORK:
-        _NETWORK.append(patiently("network", Network.start, (AssertionError,)))
-    return _NETWORK[0]
+    prepare()
+    return _NETWORK[0].result()
 
 
 class OnionCase(TestCase):

@@ -11,9 +11,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import ClassVar
 
 from cryptography import x509
+from twisted.trial.runner import TestLoader, TestSuite
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.onioncase import OnionCase, OnionIMAP, tell, tls
+from tests.onioncase import OnionCase, OnionIMAP, prepare, tell, tls
 from tests.onionnet import safe
 from tests.server import Child, listen, moximap_command, twistd
 
@@ -190,3 +191,9 @@ class OnionTests(SynchronousTestCase):
 
     def test_a_tor_of_our_own_tells_circuits(self) -> None:
         self.result(Launched)
+
+
+def test_suite() -> TestSuite:
+    """For trial, which asks for it before it runs anything."""
+    prepare()
+    return TestLoader().loadClass(OnionTests)
