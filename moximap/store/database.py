@@ -59,10 +59,14 @@ class translated:
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if isinstance(error, (apsw.Error, OSError)):
-            failure = translate(error)
-            if failure is not None:
-                raise failure from error
+        fail(error)
+
+
+def fail(error: BaseException | None) -> None:
+    """Raise that of moximap.store.errors which a failure of the database or the disk is; else nothing."""
+    failure = None if error is None else translate(error)
+    if failure is not None:
+        raise failure from error
 
 
 def translate(error: BaseException) -> StoreError | None:

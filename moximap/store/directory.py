@@ -221,9 +221,7 @@ class _Reading:
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         self._lock.release()
-        failure = None if error is None else database.translate(error)
-        if failure is not None:
-            raise failure from error
+        database.fail(error)
 
 
 def clean_name(name: str) -> str:

@@ -14,7 +14,7 @@ from typing import Final
 import apsw
 import attrs
 
-from moximap.store.database import every, one, translate, translated
+from moximap.store.database import every, fail, one, translated
 from moximap.store.errors import MailboxRemoved, NoSuchMailbox, Unavailable
 from moximap.store.flags import FlagTable
 from moximap.store.transaction import MAILBOX_COLUMNS, load_mailbox
@@ -116,9 +116,7 @@ class _Borrowed:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  traceback: TracebackType | None) -> None:
         self._readers.give_back(self._connection)
-        failure = None if error is None else translate(error)
-        if failure is not None:
-            raise failure from error
+        fail(error)
 
 
 class Readers:
