@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests import beside
 from tests.abusing import MB, USER, AbuseCase
 from tests.wire import Ended
 
@@ -73,3 +74,6 @@ class CommandTests(AbuseCase):
         again.must(b"SELECT INBOX")
         self.assertEqual([b"* 1 FETCH (UID 1 FLAGS ())\r\n"], again.must(b"FETCH 1 FLAGS"))
         self.all_is_well()
+
+
+test_suite = beside.suite(__name__)

@@ -7,6 +7,7 @@ import random
 import socket
 import struct
 
+from tests import beside
 from tests.abusing import MB, PASSWORD, USER, AbuseCase, enough_descriptors
 from tests.wire import Ended, Wire
 
@@ -155,3 +156,6 @@ def _rest(connection: socket.socket) -> bytes:
         while data := connection.recv(65536):
             said += data
     return said
+
+
+test_suite = beside.suite(__name__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from tests import beside
 from tests.abusing import MB, AbuseCase
 
 _BASE64 = b"From: a@example.org\r\nContent-Transfer-Encoding: base64\r\n\r\n"
@@ -60,3 +61,6 @@ class MessageTests(AbuseCase):
             told = raw.replace(b"\0", b"\x80")
             self.assertTrue(response.endswith(b" BODY[] {%d}\r\n%b)\r\n" % (len(told), told)), raw[:60])
         self.all_is_well()
+
+
+test_suite = beside.suite(__name__)

@@ -8,6 +8,7 @@ import select
 import zlib
 from threading import Thread
 
+from tests import beside
 from tests.abusing import MB, USER, AbuseCase
 from tests.wire import Ended, Wire
 
@@ -168,3 +169,6 @@ class CompressedTests(AbuseCase):
             poll.register(wire.socket, select.POLLHUP | select.POLLERR | select.POLLRDHUP)
             self.wait_until(lambda poll=poll: bool(poll.poll(0)), "a client that does not read is still there")
         self.all_is_well()
+
+
+test_suite = beside.suite(__name__)

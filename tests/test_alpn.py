@@ -9,6 +9,7 @@ from OpenSSL import SSL
 
 from moximap import tap
 from moximap.imap.site import Limits
+from tests import beside
 from tests.dialogue import FakeTransport
 from tests.secure import SecureCase
 from tests.server import ServerTestCase, needs, run
@@ -143,3 +144,6 @@ class ProgramTests(ServerTestCase):
                    given=b"a CAPABILITY\r\nb LOGOUT\r\n")
         self.assertTrue(said.startswith(b"* OK [CAPABILITY "), said)
         self.assertIn(b"\r\nb OK ", said)
+
+
+test_suite = beside.suite(__name__)

@@ -13,6 +13,7 @@ from typing import Any
 
 from moximap.store import backup_taking, checking
 from moximap.store.backup_snapshots import snapshots
+from tests import beside
 from tests.storecases import LARGE
 from tests.test_backup import BackupCase
 
@@ -151,3 +152,6 @@ class KilledTests(BackupCase):
         self.take()
         self.assertEqual(len(snapshots(self.where)), 2)
         shutil.rmtree(self.where)
+
+
+test_suite = beside.suite(__name__)

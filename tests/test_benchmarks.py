@@ -8,6 +8,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests import beside
 from tests.server import ROOT, run
 
 
@@ -23,3 +24,6 @@ class BenchmarkTests(SynchronousTestCase):
         for name in ("noop", "fetch-env", "fetch-body-1000", "store-one", "search-unseen"):
             self.assertGreater(found["figures"][name]["moximap"][0], 0)
             self.assertIn(f"| {name} |", table)
+
+
+test_suite = beside.suite(__name__)

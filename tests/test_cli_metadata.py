@@ -6,6 +6,7 @@ import json
 import socket
 
 from moximap.store.bell import Bell
+from tests import beside
 from tests.server import ServerTestCase, moximap_command
 from tests.test_cli import CommandCase
 
@@ -56,3 +57,6 @@ class RunningTests(ServerTestCase):
             say("DONE", b"c OK")
             connection.sendall(b'd GETMETADATA "" /shared/comment\r\n')
             self.assertEqual(lines.readline(), b'* METADATA "" (/shared/comment "We move on Friday.")\r\n')
+
+
+test_suite = beside.suite(__name__)

@@ -12,6 +12,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from moximap.cli.main import COMMANDS
+from tests import beside
 from tests.server import moximap_command, moximap_process, run
 
 LETTER = b"From: a@example.org\r\nSubject: letter\r\n\r\nbody\r\n"
@@ -63,3 +64,6 @@ class Processes(SynchronousTestCase):
         code = ("import sys; from moximap.cli.main import main; main.get_command(None, 'deliver'); "
                 "print(*sorted(name for name in sys.modules if name in ('OpenSSL', 'moximap.imap', 'moximap.store')))")
         self.assertEqual(run(sys.executable, "-c", code).strip(), b"moximap.store")
+
+
+test_suite = beside.suite(__name__)

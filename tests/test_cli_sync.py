@@ -14,6 +14,7 @@ from urllib.parse import quote
 from imapclient import IMAPClient
 
 from moximap.store.directory import Directory
+from tests import beside
 from tests.bridge import Bridge
 from tests.dovecot import PROGRAM, Dovecot
 from tests.server import (PROGRAM_SECONDS, SharedServerTestCase, add_account, environment, moximap_command, needs,
@@ -237,3 +238,6 @@ class Usage(CommandCase):
             self.assertIn(says, self.refused("sync", "bob", "--from", *more, given="secret\n"))
         self.assertIn("no password", self.refused("sync", "bob", "--from", "imaps://a@b", given="\n"))
         self.assertIn("no such account", self.refused("sync", "eve", "--from", "imaps://a@b", given="x\n"))
+
+
+test_suite = beside.suite(__name__)

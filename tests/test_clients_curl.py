@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests import beside
 from tests.server import SharedServerTestCase, needs, run
 
 MESSAGE = b"From: a@example.org\r\nSubject: from curl\r\n\r\nBody \xc3\xa4\r\n.\r\nlast line\r\n"
@@ -67,3 +68,6 @@ class CurlTests(SharedServerTestCase):
         message = b"Subject: large\r\n\r\n" + b"0123456789abcdef" * 4 * 16384 + b"\r\n"
         self.upload("Archive", message)
         self.assertEqual(message, self.curl("Archive;UID=1"))
+
+
+test_suite = beside.suite(__name__)

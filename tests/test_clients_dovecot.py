@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import imaplib
 
+from tests import beside
 from tests.dovecot import PROGRAM, Dovecot, Tunnel
 from tests.server import PROGRAM_SECONDS, SharedServerTestCase, needs, run
 
@@ -69,3 +70,6 @@ class ImapcTests(SharedServerTestCase):
         self.assertEqual(b"3", self.uids("FLAGGED KEYWORD $Forwarded"))
         self.assertEqual({3: (self.letter(3), {b"\\Flagged", b"$Forwarded"}), 4: (self.letter(5), set())},
                          self.local("INBOX"))
+
+
+test_suite = beside.suite(__name__)

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta, timezone
 from imapclient import IMAPClient
 from imapclient.exceptions import IMAPClientError
 
+from tests import beside
 from tests.server import PROGRAM_SECONDS, SharedServerTestCase
 from tests.syncing import connect
 
@@ -149,3 +150,6 @@ class IMAPClientTests(SharedServerTestCase):
     def test_id_and_enable(self) -> None:
         self.assertEqual(b"moximap", self.imap.id_({"name": "a client"})[0][1].lower())
         self.assertEqual([b"IMAP4REV2"], [name.upper() for name in self.imap.enable("IMAP4rev2")])
+
+
+test_suite = beside.suite(__name__)

@@ -8,6 +8,7 @@ import re
 import ssl
 import time
 
+from tests import beside
 from tests.server import PROGRAM_SECONDS, SharedServerTestCase
 
 MESSAGE = b"From: a@example.org\r\nTo: b@example.org\r\nSubject: hello\r\n\r\nbody\r\n"
@@ -105,3 +106,6 @@ class ImaplibTests(SharedServerTestCase):
         before = time.monotonic()
         self.assertEqual("BYE", self.imap.logout()[0])
         self.assertLess(time.monotonic() - before, 5)
+
+
+test_suite = beside.suite(__name__)

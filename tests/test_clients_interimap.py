@@ -6,6 +6,7 @@ import imaplib
 import re
 from pathlib import Path
 
+from tests import beside
 from tests.server import SharedServerTestCase, add_account, needs, run
 
 CONFIGURATION = """
@@ -93,3 +94,6 @@ class InterimapTests(SharedServerTestCase):
         self.fill(self.remote, "only/here", range(20, 21))
         self.sync(configuration)
         self.assertEqual(len(self.subjects(self.local, "only/here")), 3)
+
+
+test_suite = beside.suite(__name__)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import attrs
 
+from tests import beside
 from tests.server import SharedServerTestCase, needs, run
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -164,3 +165,6 @@ class MbsyncTests(SharedServerTestCase):
         said = self.sync(configuration)
         self.assertEqual(before, state())
         self.assertEqual(set(), set(re.findall(r"[+*#](?!0)\d+", said)), said)
+
+
+test_suite = beside.suite(__name__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import imaplib
 
+from tests import beside
 from tests.server import PROGRAM_SECONDS, SharedServerTestCase, needs, run
 
 
@@ -60,3 +61,6 @@ class MailutilTests(SharedServerTestCase):
         with self.assertRaisesRegex(AssertionError, "ends with 1:\n1 message.s. purged"):      # as it does when all went well
             self.mailutil("prune", "INBOX", more=('subject "letter 2"',))
         self.assertEqual([b"Subject: letter %d" % number for number in (1, 3, 4)], self.subjects("INBOX"))
+
+
+test_suite = beside.suite(__name__)

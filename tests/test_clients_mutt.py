@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import imaplib
 
+from tests import beside
 from tests.server import PROGRAM_SECONDS, SharedServerTestCase, needs, run_on_terminal
 
 SETTINGS = """
@@ -82,3 +83,6 @@ class MuttTests(SharedServerTestCase):
     def test_a_pattern_is_searched_for_in_bodies(self) -> None:
         self.mutt("INBOX", "<delete-pattern>~b \"body 2\"<enter><quit>")
         self.assertEqual(b"1 3", self.uids("INBOX", "ALL"))
+
+
+test_suite = beside.suite(__name__)

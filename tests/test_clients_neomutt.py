@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import imaplib
 
+from tests import beside
 from tests.server import PROGRAM_SECONDS, SharedServerTestCase, needs, run_on_terminal
 
 SETTINGS = """
@@ -86,3 +87,6 @@ class NeomuttTests(SharedServerTestCase):
         self.neomutt("<save-message>=Entw\u00fcrfe&mehr<enter><quit>")
         self.assertEqual(b"2 3 4", self.uids("ALL"))
         self.assertIn(b"Msgs:1", self.neomutt("<quit>", "Entw\u00fcrfe&mehr"))
+
+
+test_suite = beside.suite(__name__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import imaplib
 from pathlib import Path
 
+from tests import beside
 from tests.server import PROGRAM_SECONDS, SharedServerTestCase, needs, run
 
 #: Without STARTTLS: imaplib2 may read while it writes when session tickets of TLS 1.3 come, and then hangs, with any server.
@@ -96,3 +97,6 @@ class OfflineimapTests(SharedServerTestCase):
         self.offlineimap()
         self.assertEqual(b"1", self.uids("UNSEEN", ENCODED))
         self.assertEqual(self.letter(5), self.imap.fetch("1", "(BODY.PEEK[])")[1][0][1])
+
+
+test_suite = beside.suite(__name__)

@@ -9,6 +9,7 @@ import tempfile
 import textwrap
 from pathlib import Path
 
+from tests import beside
 from tests.server import ROOT, ServerTestCase, listen, needs, ports_in, run, run_on_terminal, twistd
 
 #: What README.md says that the demo listens on; a test takes what is free instead.
@@ -59,3 +60,6 @@ class DemoTests(ServerTestCase):
         self.assertEqual(["curl", "mutt", "printf", "curl", "printf"], [line.split()[0] for line in lines])
         for line in lines:
             self.assertTrue(self.paste(line))
+
+
+test_suite = beside.suite(__name__)

@@ -17,6 +17,7 @@ from moximap.identity.passwords import cram_md5_verifier, make_verifiers
 from moximap.identity.sasl import Challenge, Check, Done
 from moximap.imap.site import Site
 from moximap.store.interfaces import AccountRecord
+from tests import beside
 from tests.dialogue import DialogueCase
 from tests.server import Server, ServerTestCase, listen, make_certificate, moximap_command, needs, ports_in, run, twistd
 from tests.test_cli import CommandCase
@@ -177,3 +178,6 @@ class Programs(ServerTestCase):
         self.assertIn(b"OK [CAPABILITY", run(
             "gsasl", "--client", "--imap", "--mechanism", "CRAM-MD5", "--authentication-id", self.user, "--password",
             self.password, "--no-starttls", "--connect", f"localhost:{port}"))
+
+
+test_suite = beside.suite(__name__)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests import beside
 from tests.crashing import Crashing
 from tests.crashing_workers import WorkerCrashing
 from tests.dialogue import HELLO, DialogueCase
@@ -92,3 +93,6 @@ class NotesTests(SynchronousTestCase):
         raw = octets(ONE.key)
         self.assertEqual(ONE.key, key_of(raw))
         self.assertIsNone(key_of(raw[:-3] + b"!\r\n"))
+
+
+test_suite = beside.suite(__name__)

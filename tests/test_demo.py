@@ -16,6 +16,7 @@ from moximap.demomail import messages
 from moximap.identity import clientkeys
 from moximap.identity.authenticator import Authenticator
 from moximap.store.directory import Directory
+from tests import beside
 from tests.server import Child, needs, run, run_on_terminal
 
 RESERVED = re.compile(r"@(?:[\w-]+\.)*(?:example|example\.(?:com|net|org|jp))\b")
@@ -137,3 +138,6 @@ class DemoProcess(SynchronousTestCase):
 
     def paste(self, line: str) -> bytes:
         return run("sh", "-c", line, directory=self.directory, no_proxy="*")
+
+
+test_suite = beside.suite(__name__)

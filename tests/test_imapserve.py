@@ -18,6 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from moximap.store.directory import Directory
 from moximap.store.interfaces import NewMessage
+from tests import beside
 from tests.server import (PROGRAM_SECONDS, SharedServerTestCase, add_account, environment, moximap_command, needs,
                           run, run_on_terminal)
 from tests.test_delivery_syncing import state
@@ -303,3 +304,6 @@ class ProgramTests(TunnelCase):
         pulled[0].unlink()
         run(*mbsync, HOME=str(self.directory))
         self.assertEqual(self.count(), 2)
+
+
+test_suite = beside.suite(__name__)

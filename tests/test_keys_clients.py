@@ -9,6 +9,7 @@ import ssl
 import time
 from pathlib import Path
 
+from tests import beside
 from tests.server import (PROGRAM_SECONDS, ROOT, Server, ServerTestCase, SharedServerTestCase, add_account, listen, make_certificate,
                           moximap_command, needs, ports_in, run, run_on_terminal, twistd)
 
@@ -184,3 +185,6 @@ class Revoked(KeyServerCase):
         for session in sessions:
             self.assertEqual(session.recv(4096), b"* BYE this key was revoked\r\n")
         self.assertLess(time.monotonic() - revoked, 1.0)
+
+
+test_suite = beside.suite(__name__)

@@ -12,6 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from tests import beside
 from tests.server import moximap_command, needs, run, run_on_terminal
 from tests.test_external import ca_signed
 from tests.test_keys_clients import MBSYNC, KeyServerCase
@@ -99,3 +100,6 @@ class Matrix(KeyServerCase):
             run("mbsync", "-c", settings, "all")
             self.assertTrue((copy / "Sent").is_dir())
         self.check_record()
+
+
+test_suite = beside.suite(__name__)

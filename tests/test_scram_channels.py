@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from OpenSSL import SSL
 
+from tests import beside
 from tests.dialogue import Client
 from tests.secure import SecureCase
 from tests.server import SharedServerTestCase, needs, run
@@ -119,3 +120,6 @@ class Gsasl(SharedServerTestCase):
 
     def test_gsasl_without_binding(self) -> None:
         self.each_logs_in((mechanism, "--no-cb") for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-1", "LOGIN", "PLAIN"))
+
+
+test_suite = beside.suite(__name__)

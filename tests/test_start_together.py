@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from moximap.net.tls import ServerTLS
 from moximap.store.directory import Directory
+from tests import beside
 from tests.server import environment
 
 PROGRAM = """
@@ -44,3 +45,6 @@ class StartTests(SynchronousTestCase):
         self.assertEqual([account.name for account in directory.accounts()], names)
         ServerTLS(data / "tls" / "certificate.pem", data / "tls" / "key.pem")
         self.assertEqual([path for path in data.iterdir() if path.name.startswith(".directory")], [])
+
+
+test_suite = beside.suite(__name__)

@@ -11,6 +11,7 @@ from moximap.store import contents, database
 from moximap.store.errors import NoSpace, Unavailable
 from moximap.store.writer import Job
 from moximap.values import NumSet
+from tests import beside
 from tests.storecases import ALL, LARGE, MAIL, OnDisk, StoreCase
 
 CUT = """
@@ -139,3 +140,6 @@ class HintTests(StoreCase, OnDisk):
         self.patch(contents, "_sync_file_range", None)
         self.append(LARGE)
         self.assertEqual(list(self.account.check()), [])
+
+
+test_suite = beside.suite(__name__)

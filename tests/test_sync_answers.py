@@ -10,7 +10,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests import dovecot
+from tests import beside, dovecot
 from tests.server import PROGRAM_SECONDS, ROOT, environment, needs
 
 CORPUS = ROOT / "tests" / "corpus"
@@ -40,3 +40,6 @@ class ComparisonTests(SynchronousTestCase):
         code, said = self.compare(directory)
         self.assertEqual(1, code, said)
         self.assertIn("NOT LISTED: another-name: ENVELOPE.TO", said)
+
+
+test_suite = beside.suite(__name__)

@@ -9,7 +9,7 @@ import os
 import random
 import re
 
-from tests import dovecot
+from tests import beside, dovecot
 from tests.dovecot import Dovecot, Tunnel
 from tests.server import ServerTestCase, moximap_command, needs, run
 from tests.syncing import Side, World, connect
@@ -102,3 +102,6 @@ class InterimapTests(ServerTestCase):
         near, far = (side.subscribed() & set(world.mailboxes) for side in world.sides)
         self.assertEqual(near, far, "subscribed")
         world.in_step()
+
+
+test_suite = beside.suite(__name__)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import attrs
 
+from tests import beside
 from tests.server import ServerTestCase, moximap_command, needs, run
 from tests.syncing import connect
 
@@ -222,3 +223,6 @@ class TwoMaildirsTests(ServerTestCase):
             self.assertEqual({content[:40]: flags for content, flags in mailbox.items()},
                              {content[:40]: flags for content, flags in found[name].items()}, f"{name} of {place}")
             self.assertEqual(set(), set(mailbox) ^ set(found[name]), f"{name} of {place}")
+
+
+test_suite = beside.suite(__name__)

@@ -24,6 +24,7 @@ from moximap.net.listeners import Listeners
 from moximap.store.bell import Bell
 from moximap.store.directory import Directory
 from moximap.tap import Options, Server, makeService
+from tests import beside
 from tests.server import run
 
 LOOPBACK = ("imap=tcp:0:interface=127.0.0.1", "imaps=tcp:0:interface=127.0.0.1")
@@ -243,3 +244,6 @@ class Twistd(SynchronousTestCase):
     def test_the_plugin_is_found(self) -> None:
         said = run(sys.executable, Path(sys.executable).parent / "twistd", "moximap", "--help")
         self.assertIn(b"--demo", said)
+
+
+test_suite = beside.suite(__name__)

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from moximap.store.errors import NoSuchAccount, NoSuchMailbox
 from moximap.testing import NotReady, Server
+from tests import beside
 from tests.server import environment
 
 LETTER = b"Subject: hello\r\n\r\nHello, Ada.\r\n"
@@ -53,3 +54,6 @@ class ServerTests(SynchronousTestCase):
                               env=environment()).stdout.split()
         self.assertFalse(Path(said[0]).exists())
         self.assertFalse(Path("/proc", said[1]).exists())
+
+
+test_suite = beside.suite(__name__)

@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from moximap import config
 from moximap.config import BadConfig, Config
 from moximap.identity.oauth import OAuthSettings, introspector
+from tests import beside
 from tests.secure import server_files
 from tests.server import Server, ServerTestCase, add_account, listen, make_certificate, needs, ports_in, run, twistd
 
@@ -122,3 +123,6 @@ class Curl(ServerTestCase):
             self.assertRaises(AssertionError, self.curl, mechanism, "bad-token")
         self.server.child.wait_until(lambda lines: sum("login failed" in line for line in lines) >= 2)
         self.assertNotIn("-token", self.server.child.said)
+
+
+test_suite = beside.suite(__name__)

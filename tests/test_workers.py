@@ -9,6 +9,7 @@ import select
 import signal
 from pathlib import Path
 
+from tests import beside
 from tests.server import Server, ServerTestCase, add_account, listen, moximap_command, ports_in, twistd
 
 STARTED = re.compile(r"worker (\d) is process (\d+)")
@@ -122,3 +123,6 @@ class WorkerTests(ServerTestCase):
         for descriptor in workers:
             self.addCleanup(os.close, descriptor)
             self.assertTrue(select.select([descriptor], [], [], 30)[0], "the worker goes on alone")
+
+
+test_suite = beside.suite(__name__)
