@@ -1,4 +1,4 @@
-"""A second process for tests that mostly wait for programs, beside the one that runs all others.
+"""A second process for tests that take long, beside the one that runs all: nearly all of them wait for programs.
 
     test_suite = beside.suite(__name__)
 

@@ -18,6 +18,7 @@ from moximap.delivery.syncing_names import here
 from moximap.store.account import Account
 from moximap.store.directory import Directory
 from moximap.values import InternalDate, NumSet
+from tests import beside
 from tests.dialogue import HELLO
 from tests.storecases import ALL
 from tests.test_client import ClientCase
@@ -223,3 +224,6 @@ class Names(SynchronousTestCase):
         found = list(batches(sizes))
         self.assertEqual([each for batch in found for each in batch], sizes)
         self.assertEqual([len(batch) for batch in found], [1, 1, 15, 6])
+
+
+test_suite = beside.suite(__name__)

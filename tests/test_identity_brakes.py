@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from moximap.identity import brakes as module
 from moximap.identity.brakes import Brakes, Visit, networks
 from moximap.net.onionconnection import OnionAddress
+from tests import beside
 from tests.dialogue import Client, DialogueCase, FakeTransport
 from tests.secure import SecureCase
 
@@ -173,3 +174,6 @@ class Keyed(SecureCase):
         self.assertIn(b"* PREAUTH", self.greeting(key=self.key))
         from cryptography.hazmat.primitives.asymmetric import ed25519
         self.assertIn(b"* BYE [UNAVAILABLE]", self.greeting(key=ed25519.Ed25519PrivateKey.generate()))
+
+
+test_suite = beside.suite(__name__)

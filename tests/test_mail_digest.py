@@ -11,6 +11,7 @@ from moximap.mail.digest import VERSION, Digest, digest
 from moximap.mail.headers import select
 from moximap.mail.structure import dump, find, load, parse, walk
 from moximap.mail.text import body_texts, decode_transfer
+from tests import beside
 
 CORPUS = sorted((pathlib.Path(__file__).parent / "corpus").glob("*.eml"))
 
@@ -221,3 +222,6 @@ class RandomTests(SynchronousTestCase):
     @given(st.sampled_from(["7bit", "base64", "quoted-printable", "x-uuencode", "x"]), st.binary())
     def test_transfer_decoding(self, encoding: str, data: bytes) -> None:
         decode_transfer(encoding, data)
+
+
+test_suite = beside.suite(__name__)

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests import beside
 from tests.model_driver import VERBS, Orderly, Run, Step, play
 from tests.model_races import Racing
 from tests.model_ways import WAYS
@@ -91,3 +92,6 @@ class CuttingTests(SynchronousTestCase):
         steps = [("noop", number % 3, number) for number in range(50)]
         short = cut_down(steps, lambda some: {7, 31} <= {seed for _, _, seed in some})
         self.assertEqual([seed for _, _, seed in short], [7, 31])
+
+
+test_suite = beside.suite(__name__)

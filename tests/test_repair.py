@@ -8,6 +8,7 @@ from contextlib import closing
 from moximap.store import database
 from moximap.store.account import Account
 from moximap.store.checking import STAGED
+from tests import beside
 from tests.storecases import ALL, LARGE, MAIL, OnDisk, StoreCase
 from tests.test_backup import InMemory
 from tests.test_store_checking import DAMAGE, bring
@@ -180,3 +181,6 @@ class DirectoryTests(OnDisk):
         self.assertIn("account ann is not found by its name", self.problems())
         self.assertEqual(len(list(self.directory.repair())), 2)
         self.assertEqual(self.problems(), "")
+
+
+test_suite = beside.suite(__name__)

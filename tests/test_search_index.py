@@ -16,7 +16,7 @@ from moximap.mail import headers
 from moximap.mail.collation import searchable
 from moximap.store import database, indexing_text
 from moximap.values import NumSet
-from tests import indexcases
+from tests import beside, indexcases
 from tests.indexcases import IndexCase
 from tests.storecases import ALL
 
@@ -125,3 +125,6 @@ class EqualityTests(IndexCase):
             hits += bool(expected) and len(expected) < len(self.live())
         self.assertGreater(hits, QUERIES // 4)
         self.assertGreater(self.upto(), 40)
+
+
+test_suite = beside.suite(__name__)

@@ -17,6 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from moximap.store.directory import Directory
 from moximap.store.interfaces import NewMessage
 from moximap.values import Changes, NumSet
+from tests import beside
 
 FLAGS = ("\\Seen", "\\Deleted", "\\Flagged", "one", "two")
 NAMES = ("INBOX", "a", "a/b", "c")
@@ -208,3 +209,6 @@ class HistoryTests(SynchronousTestCase):
         run_state_machine_as_test(Histories, settings=settings(
             max_examples=40, stateful_step_count=30, deadline=None, database=None, print_blob=True,
             suppress_health_check=list(HealthCheck)))
+
+
+test_suite = beside.suite(__name__)

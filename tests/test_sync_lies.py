@@ -14,6 +14,7 @@ from moximap.delivery.syncing_fetching import Summary
 from moximap.store.account import Account
 from moximap.store.directory import Directory
 from moximap.store.errors import OverQuota
+from tests import beside
 from tests.liar import Liar
 from tests.test_delivery_syncing import state
 
@@ -155,3 +156,6 @@ class Scrams(SynchronousTestCase):
         nonce = mechanism.first().split(b"r=")[1]
         with self.assertRaisesRegex(LoginImpossible, "too long"):
             mechanism.step(b"r=" + nonce + b"x,s=QUFBQQ==,i=999999999")
+
+
+test_suite = beside.suite(__name__)
