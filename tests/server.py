@@ -71,6 +71,14 @@ def run(*command: str | Path, given: bytes = b"", directory: Path | None = None,
     return done.stdout
 
 
+def mbsync(configuration: Path, *arguments: str, maildirs: Path) -> bytes:
+    """What mbsync says of a run; ``maildirs``: the directory that its Maildirs are in."""
+    # It waits a second where a directory has just changed.
+    for directory in maildirs.rglob("[cn][ue][rw]"):
+        os.utime(directory, (0, 0))
+    return run("mbsync", "--config", configuration, *arguments, HOME=str(configuration.parent))
+
+
 def run_on_terminal(*command: str | Path, directory: Path | None = None, **variables: str) -> bytes:
     """What a program shows on a terminal of its own; AssertionError as for run()."""
     ours, theirs = pty.openpty()

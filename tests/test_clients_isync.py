@@ -10,7 +10,7 @@ from pathlib import Path
 import attrs
 
 from tests import beside
-from tests.server import SharedServerTestCase, needs, run
+from tests.server import SharedServerTestCase, mbsync, needs
 
 CORPUS = Path(__file__).parent / "corpus"
 CONFIGURATION = """
@@ -114,8 +114,8 @@ class MbsyncTests(SharedServerTestCase):
 
     def sync(self, configuration: Path) -> str:
         """What mbsync says of a run."""
-        return run("mbsync", "--verbose", "--config", configuration, "mail",
-                   HOME=str(configuration.parent)).decode(errors="replace")
+        said = mbsync(configuration, "--verbose", "mail", maildirs=configuration.parent / "mail")
+        return said.decode(errors="replace")
 
     def test_a_maildir_comes_back_with_every_byte_flag_and_date(self) -> None:
         push, source = self.configure("push")

@@ -19,8 +19,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from moximap.store.directory import Directory
 from moximap.store.interfaces import NewMessage
 from tests import beside
-from tests.server import (PROGRAM_SECONDS, SharedServerTestCase, add_account, environment, moximap_command, needs,
-                          run, run_on_terminal)
+from tests.server import (PROGRAM_SECONDS, SharedServerTestCase, add_account, environment, mbsync, moximap_command,
+                          needs, run_on_terminal)
 from tests.test_delivery_syncing import state
 
 CODE = "from moximap.cli.main import main; main()"
@@ -297,12 +297,11 @@ class ProgramTests(TunnelCase):
         maildir = self.directory / "mail"
         maildir.mkdir()
         (self.directory / "rc").write_text(MBSYNC.format(command=self.script(), maildir=maildir))
-        mbsync = ("mbsync", "--config", self.directory / "rc", "mail")
-        run(*mbsync, HOME=str(self.directory))
+        mbsync(self.directory / "rc", "mail", maildirs=maildir)
         pulled = list((maildir / "INBOX").glob("*/*"))
         self.assertEqual(len(pulled), 3)
         pulled[0].unlink()
-        run(*mbsync, HOME=str(self.directory))
+        mbsync(self.directory / "rc", "mail", maildirs=maildir)
         self.assertEqual(self.count(), 2)
 
 

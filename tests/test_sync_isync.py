@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import re
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import attrs
 
 from tests import beside
-from tests.server import ServerTestCase, moximap_command, needs, run
+from tests.server import ServerTestCase, mbsync, moximap_command, needs
 from tests.syncing import connect
 
 ROUNDS = 3
@@ -61,10 +60,7 @@ class Maildirs:
         self.configuration.write_text(CONFIGURATION.format(port=port, user=user, home=home))
 
     def sync(self) -> None:
-        # mbsync waits a second where a directory has just changed.
-        for directory in (self.home / "mail").rglob("[cn][ue][rw]"):
-            os.utime(directory, (0, 0))
-        run("mbsync", "--config", self.configuration, "mail", HOME=str(self.home))
+        mbsync(self.configuration, "mail", maildirs=self.home / "mail")
 
     def traces(self) -> dict[str, tuple[int, int]]:
         """What no longer is the same when any message was touched."""
