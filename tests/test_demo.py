@@ -131,7 +131,7 @@ class DemoProcess(SynchronousTestCase):
         by_hand = run("sh", "-c", lines["openssl"], given=b"x NOOP\ny LOGOUT\n", directory=self.directory)
         self.assertIn(b"x OK", by_hand)
         # Standing in for the person who reads: save the first letter, and leave.
-        mutt = lines["mutt"] + " -e 'set quit=yes' -e 'push \"<first-entry><copy-message>saved<enter>y<quit>\"'"
+        mutt = lines["mutt"] + " -e 'set quit=yes sleep_time=0' -e 'push \"<first-entry><copy-message>saved<enter>y<quit>\"'"
         run_on_terminal("sh", "-c", mutt, directory=self.directory, HOME=str(self.directory))
         self.assertIn(b"Subject: New notebooks", (self.directory / "saved").read_bytes())
         self.assertNotIn("Traceback", child.said)

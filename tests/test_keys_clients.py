@@ -113,7 +113,7 @@ class Programs(KeyServerCase):
         listed = run("curl", "--silent", "--show-error", "--noproxy", "*", "--cacert", ca, "--cert", certificate, "--key",
                      key, f"imaps://{host}/")
         self.assertIn(b"\\Sent", listed)
-        run_on_terminal("mutt", "-n", "-F", "/dev/null", "-e", f"set certificate_file={ca} folder=.",
+        run_on_terminal("mutt", "-n", "-F", "/dev/null", "-e", f"set sleep_time=0 certificate_file={ca} folder=.",
                         "-e", f"set ssl_client_cert={both}", "-f", f"imaps://{host}/INBOX", "-e", "push <exit>")
         self.mbsync(certificate, key)
 
