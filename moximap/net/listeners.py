@@ -19,6 +19,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from moximap.net.busypoll import BusyPoll, can_poll
 from moximap.net.prompt import send_promptly
 
 _log = Logger()
@@ -113,12 +114,15 @@ class Listeners(Service):
         self._reactor = reactor
         self._todo = [(listen, listen.on(reactor), factories[listen.setting]) for listen in listens]
         self._ready = ready
+        self._poll = BusyPoll(reactor) if can_poll() else None
         self._listening: list[Deferred[_Port]] = []
 
     def privilegedStartService(self) -> None:
         """Listen.  Raises CannotListen for what fails at once, as nearly everything does."""
+        if self._poll is not None:
+            self._poll.start()
         for listen, endpoint, factory in self._todo:
-            deferred = Deferred.fromCoroutine(_listen(listen, endpoint, factory))
+            deferred = Deferred.fromCoroutine(_listen(listen, endpoint, factory, self._poll))
             self._listening.append(deferred)
             failed: list[Failure] = []
             if deferred.called:
@@ -145,19 +149,21 @@ class Listeners(Service):
 
     def stopService(self) -> Deferred[None]:
         super().stopService()  # type: ignore[no-untyped-call]
+        if self._poll is not None:
+            self._poll.stop()
         listening, self._listening = self._listening, []
         return Deferred.fromCoroutine(_stop(listening))
 
 
 async def _listen(listen: IListen, endpoint: IStreamServerEndpoint,
-                  factory: IProtocolFactory) -> _Port:
+                  factory: IProtocolFactory, poll: BusyPoll | None) -> _Port:
     try:
         port = await endpoint.listen(factory)
     except CancelledError:
         raise
     except Exception as error:
         raise CannotListen(f"cannot listen on {listen}: {_reason(error)}") from error
-    send_promptly(port)
+    send_promptly(port, poll)
     _log.info("listening: {kind} on {address}", kind=listen.kind,
               address=show_address(port.getHost()))
     return port

@@ -6,6 +6,7 @@ of epoll_ctl and another turn of the reactor for each answer, and for each end.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from twisted.internet import tcp
@@ -13,6 +14,8 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.internet.main import CONNECTION_DONE
 from twisted.internet.protocol import connectionDone
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+
+from moximap.net.busypoll import BusyPoll
 
 
 class PromptServer(tcp.Server):
@@ -32,6 +35,11 @@ class PromptServer(tcp.Server):
     #: The reactor will call when there is room.
     _waits = False
     _left = False
+
+    def __init__(self, poll: BusyPoll | None, *connection: Any) -> None:
+        """``connection``: what ``tcp.Port`` gives a transport."""
+        super().__init__(*connection)
+        self._poll = poll
 
     def write(self, data: bytes) -> None:
         if self.connected and not (self._due or self._waits or self.TLS or self._aborting):
@@ -55,6 +63,15 @@ class PromptServer(tcp.Server):
             super().stopWriting()  # type: ignore[no-untyped-call]
 
     def doRead(self) -> Any:
+        if self._poll is None:
+            return self._read()
+        self._poll.came()
+        try:
+            return self._read()
+        finally:
+            self._poll.served()
+
+    def _read(self) -> Any:
         self._reading = True
         try:
             return super().doRead()
@@ -79,10 +96,14 @@ class PromptServer(tcp.Server):
         super().startWriting()  # type: ignore[no-untyped-call]
 
 
-def send_promptly(port: IListeningPort) -> None:
-    """Make this the transport of connections to come, where they are TCP's own."""
+def send_promptly(port: IListeningPort, poll: BusyPoll | None = None) -> None:
+    """Make this the transport of connections to come, where they are TCP's own.
+
+    ``poll`` is told when they are read.
+    """
     if isinstance(port, tcp.Port) and port.transport is tcp.Server:
-        port.transport = PromptServer
+        transport: Any = partial(PromptServer, poll)
+        port.transport = transport
 
 
 class PromptTLSFactory(TLSMemoryBIOFactory):
