@@ -32,6 +32,7 @@ from moximap.store.directory import Directory
 from moximap.store.interfaces import IAccount, NewMessage
 from moximap.store.threads import DirectPool
 from moximap.values import InternalDate
+from tests.memory import MEMORY, InMemory
 
 _LINE = re.compile(r"([CS])(\d?): ?(.*)")
 _FIELD = re.compile(r"\\\{(\w+|\\\*)\\\}")
@@ -100,7 +101,7 @@ _TEMPLATE: list[Path] = []
 def template() -> Path:
     """A data directory with the account "ada", password "secret", made once per process."""
     if not _TEMPLATE:
-        path = Path(tempfile.mkdtemp(prefix="moximap-test-"))
+        path = Path(tempfile.mkdtemp(prefix="moximap-test-", dir=MEMORY))
         directory = Directory(path / "data")
         directory.add("ada", make_verifiers("secret"))
         directory.add("bob", make_verifiers("secret"))
@@ -111,7 +112,7 @@ def template() -> Path:
     return _TEMPLATE[0]
 
 
-class DialogueCase(SynchronousTestCase):
+class DialogueCase(InMemory, SynchronousTestCase):
     """A test with a server for it.  Override ``limits``, ``plaintext_login``, ``byte_by_byte``."""
 
     limits = Limits()
@@ -119,8 +120,7 @@ class DialogueCase(SynchronousTestCase):
     byte_by_byte = False
 
     def setUp(self) -> None:
-        self.data = Path(tempfile.mkdtemp(prefix="moximap-test-")) / "data"
-        self.addCleanup(shutil.rmtree, self.data.parent, ignore_errors=True)
+        self.data = Path(self.mktemp())
         shutil.copytree(template(), self.data)
         self.directory = Directory(self.data)
         self.addCleanup(self.directory.close)

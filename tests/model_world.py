@@ -6,7 +6,6 @@ a client's command is answered when it was said, unless the pool keeps it waitin
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 import tempfile
@@ -19,6 +18,7 @@ from twisted.internet.task import Clock
 from moximap.store.threads import DirectPool
 from tests.deflated import FLUSHES
 from tests.dialogue import Client, template
+from tests.memory import MEMORY
 from tests.model_account import Account, Box, Sight
 from tests.model_cache import Cache
 from tests.model_client import Listener
@@ -27,8 +27,6 @@ from tests.model_ways import PLAIN, SHARE, UidListener, Ways
 from tests.model_wire import split
 
 NAMES = ("INBOX", "Other", "Third")
-#: What is written to the disk is of no interest here, and waiting for it costs most of the time.
-_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
 @attrs.define(eq=False)
@@ -62,7 +60,7 @@ class World:
 
     def __init__(self, predicts: bool, pools: Any = DirectPool, ways: Ways = PLAIN) -> None:
         self.ways = ways
-        self.data = Path(tempfile.mkdtemp(prefix="moximap-model-", dir=_MEMORY)) / "data"
+        self.data = Path(tempfile.mkdtemp(prefix="moximap-model-", dir=MEMORY)) / "data"
         shutil.copytree(template(), self.data)
         self.predicts = predicts
         self.clock = Clock()

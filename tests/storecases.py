@@ -11,6 +11,7 @@ from moximap.store.account import Account
 from moximap.store.directory import Directory
 from moximap.store.interfaces import NewMessage
 from moximap.values import NumSet
+from tests.memory import InMemory
 
 ALL = NumSet(((1, 0xFFFFFFFF),))
 MAIL = (b"From: Ann <ann@example.org>\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n"
@@ -47,13 +48,14 @@ class StoreCase:
         return list(self.account.fetch(self.box(name).id, uids, columns))
 
 
-class OnDisk(SynchronousTestCase):
+class OnDisk(InMemory, SynchronousTestCase):
     """An account in a directory of its own; afterwards it must pass its check."""
 
     sound = True
 
     def setUp(self) -> None:
         self.path = Path(self.mktemp())
+        self.addCleanup(self.check_account)
         self.directory = Directory(self.path)
         self.addCleanup(self.directory.close)
         self.directory.add("ann")
@@ -65,6 +67,7 @@ class OnDisk(SynchronousTestCase):
         self.addCleanup(account.close)
         return account
 
-    def tearDown(self) -> None:
+    def check_account(self) -> None:
+        """After all that was opened is closed, and before it is gone."""
         if self.sound:
             self.assertEqual(list(self.account.check()), [])

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
-import tempfile
 from contextlib import closing
 from pathlib import Path
 from threading import Thread
 from typing import Any
-
-from twisted.trial.unittest import SynchronousTestCase
 
 from moximap.store import backup
 from moximap.store.account import Account
@@ -22,23 +18,8 @@ from moximap.store.interfaces import NewMessage
 from moximap.store.restoring_source import Source
 from tests.storecases import ALL, LARGE, MAIL, OnDisk, StoreCase
 
-class InMemory(SynchronousTestCase):
-    """Its files lie in memory, where that can be: a backup syncs each of them."""
 
-    made: tuple[str, ...] = ()
-
-    def mktemp(self) -> str:
-        path = tempfile.mkdtemp(prefix="moximap-test-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
-        self.made += (path,)
-        return os.path.join(path, "temp")
-
-    def tearDown(self) -> None:
-        super().tearDown()                           # looks at the files once more
-        for path in self.made:
-            shutil.rmtree(path, ignore_errors=True)
-
-
-class BackupCase(StoreCase, InMemory, OnDisk):
+class BackupCase(StoreCase, OnDisk):
     def setUp(self) -> None:
         super().setUp()
         self.where = self.path.with_name(self.path.name + "-backup")

@@ -19,7 +19,6 @@ from moximap.store.restoring import Restored
 from moximap.store.restoring_accounts import Restoration
 from moximap.values import InternalDate, NumSet
 from tests.storecases import ALL, LARGE, MAIL, OnDisk, StoreCase, one
-from tests.test_backup import InMemory
 
 Mail = dict[str, list[tuple[bytes, set[str], int, int]]]
 
@@ -40,7 +39,7 @@ def key(account: str, name: str) -> KeyRecord:
     return KeyRecord("A" * 43, account, name, "ecdsa-p256", b"certificate")
 
 
-class RestoreCase(StoreCase, InMemory, OnDisk):
+class RestoreCase(StoreCase, OnDisk):
     def setUp(self) -> None:
         super().setUp()
         self.account.append("INBOX", [NewMessage(MAIL, ("\\Seen", "kw"), InternalDate(760686745, -480)),

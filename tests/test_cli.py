@@ -15,10 +15,11 @@ from moximap.store.account import Account
 from moximap.store.bell import Bell
 from moximap.store.directory import Directory
 from moximap.store.errors import NoSpace
+from tests.memory import InMemory
 from tests.test_import import MBOX
 
 
-class CommandCase(SynchronousTestCase):
+class CommandCase(InMemory, SynchronousTestCase):
     def setUp(self) -> None:
         # The cost of a hash is of no interest here.
         self.patch(accounts, "make_verifiers", lambda password: make_verifiers(password, 4096))

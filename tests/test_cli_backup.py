@@ -12,13 +12,12 @@ from moximap.identity.passwords import make_verifiers
 from moximap.store import database
 from moximap.store.bell import Bell
 from moximap.store.directory import Directory
-from tests.test_backup import InMemory
 from tests.test_cli import CommandCase
 
 MAIL = "Subject: {}\n\nhi\n"
 
 
-class BackupCase(InMemory, CommandCase):
+class BackupCase(CommandCase):
     def setUp(self) -> None:
         super().setUp()
         with closing(Directory(self.data)) as directory:

@@ -25,10 +25,11 @@ from moximap.store.directory import Directory
 from moximap.tap import Server
 from moximap.values import InternalDate, NumSet
 from tests.dialogue import HELLO, template
+from tests.memory import InMemory
 from tests.test_tls import client_certificate
 
 
-class ClientCase(TestCase):
+class ClientCase(InMemory, TestCase):
     """A server with the account "ada", password "secret"."""
 
     def setUp(self) -> None:

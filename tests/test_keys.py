@@ -14,6 +14,7 @@ from moximap.store.attempts import KEPT, Attempt, Attempts
 from moximap.store.directory import Directory
 from moximap.store.errors import AccountExists, Cannot, NoSuchAccount, Unavailable
 from moximap.store.keys import KeyExists, KeyRecord, NoSuchKey
+from tests.memory import InMemory
 
 
 def record(letter: str = "a", account: str = "ada", **more: object) -> KeyRecord:
@@ -26,7 +27,7 @@ def attempt(account: str = "ada", result: str = "ok", **more: str) -> Attempt:
     return Attempt(**fields | more)
 
 
-class DirectoryCase(SynchronousTestCase):
+class DirectoryCase(InMemory, SynchronousTestCase):
     def setUp(self) -> None:
         self.path = Path(self.mktemp())
         self.directory = Directory(self.path)

@@ -10,7 +10,6 @@ from moximap.store.account import Account
 from moximap.store.checking import STAGED
 from tests import beside
 from tests.storecases import ALL, LARGE, MAIL, OnDisk, StoreCase
-from tests.test_backup import InMemory
 from tests.test_store_checking import DAMAGE, bring
 
 #: Words of problems that nobody can mend without guessing.
@@ -41,7 +40,7 @@ MORE = (
 )
 
 
-class RepairTests(StoreCase, InMemory, OnDisk):
+class RepairTests(StoreCase, OnDisk):
     def setUp(self) -> None:
         super().setUp()
         self.append(MAIL, LARGE, flags=("kw",))

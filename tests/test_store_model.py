@@ -18,6 +18,7 @@ from moximap.store.directory import Directory
 from moximap.store.interfaces import NewMessage
 from moximap.values import Changes, NumSet
 from tests import beside
+from tests.memory import MEMORY
 
 FLAGS = ("\\Seen", "\\Deleted", "\\Flagged", "one", "two")
 NAMES = ("INBOX", "a", "a/b", "c")
@@ -66,7 +67,7 @@ class Image:
 class Histories(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.path = Path(mkdtemp())
+        self.path = Path(mkdtemp(dir=MEMORY))
         self.directory = Directory(self.path)
         self.directory.add("ann")
         self.accounts = [self.directory.open("ann"), self.directory.open("ann")]

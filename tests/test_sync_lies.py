@@ -16,6 +16,7 @@ from moximap.store.directory import Directory
 from moximap.store.errors import OverQuota
 from tests import beside
 from tests.liar import Liar
+from tests.memory import InMemory
 from tests.test_delivery_syncing import state
 
 BIG = b"9" * 5000
@@ -70,7 +71,7 @@ STRANGE: tuple[tuple[Mapping[bytes, bytes], int], ...] = (
     ({b"GETMETADATA": b'* METADATA "" ("/private/\x1b" "x" /x y /private/a NIL (a) b)\r\n'}, 2))
 
 
-class Lies(SynchronousTestCase):
+class Lies(InMemory, SynchronousTestCase):
     def setUp(self) -> None:
         self.directory = Directory(Path(self.mktemp()))
         self.addCleanup(self.directory.close)
