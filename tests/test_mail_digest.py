@@ -18,7 +18,8 @@ CORPUS = sorted((pathlib.Path(__file__).parent / "corpus").glob("*.eml"))
 quick = settings(max_examples=100, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 
 LITERAL = re.compile(rb"\{(\d+)\}\r\n")
-TOKEN = re.compile(rb'[() ]+|"(?:[^"\\\r\n\0\x80-\xff]|\\["\\])*"|NIL|\d+')
+QUOTED = rb'"(?:[^"\\\r\n\0\x80-\xff]|\\["\\])*"'
+TOKENS = re.compile(rb"(?:[() ]+|%b|NIL|\d+)++" % QUOTED)
 
 
 def check_wire(test: SynchronousTestCase, wire: bytes) -> None:
@@ -29,10 +30,10 @@ def check_wire(test: SynchronousTestCase, wire: bytes) -> None:
             at = match.end() + int(match[1])
             test.assertNotIn(b"\0", wire[match.end() : at])
             continue
-        match = TOKEN.match(wire, at)
+        match = TOKENS.match(wire, at)
         assert match, wire[at : at + 80]
-        if match[0][0] in b"() ":
-            depth += match[0].count(b"(") - match[0].count(b")")
+        bare = re.sub(QUOTED, b"", match[0])
+        depth += bare.count(b"(") - bare.count(b")")
         at = match.end()
     test.assertEqual(depth, 0)
 
