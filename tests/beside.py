@@ -41,7 +41,9 @@ def suite(module: str) -> Callable[[], TestSuite]:
     def load() -> TestSuite:
         loader = TestLoader()
         cases = [case for each in loader.findTestClasses(sys.modules[module]) for case in loader.loadClass(each)]
-        return TestSuite(map(StandIn, cases))
+        numbers = range(len(_NAMES), len(_NAMES) + len(cases))
+        _NAMES.extend(case.id() for case in cases)
+        return TestSuite(map(StandIn, cases, numbers))
 
     return load
 
@@ -58,15 +60,18 @@ def claim(directory: Path, number: int) -> bool:
 class StandIn(TestCase):
     """A test that is run here or in the second process; again, with `trial -u`, it is run here."""
 
-    def __init__(self, case: Any) -> None:
+    def __init__(self, case: Any, number: int) -> None:
         super().__init__()
         self._case = case
-        self._number: int | None = len(_NAMES)
-        _NAMES.append(case.id())
+        self._number: int | None = number
 
     def id(self) -> str:
         name: str = self._case.id()
         return name
+
+    def __repr__(self) -> str:
+        """trial takes modules whose tests read alike for the same one, and leaves out the second."""
+        return f"<{self.id()}>"
 
     def run(self, result: Any = None) -> None:
         number, self._number = self._number, None

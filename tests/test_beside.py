@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from unittest import TestCase, TestResult
 
+from twisted.trial.runner import TestSuite
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from tests.beside import Second, claim, tell
+from tests.beside import Second, StandIn, claim, tell
 
 
 class Example(TestCase):
@@ -56,6 +57,12 @@ class SecondTests(SynchronousTestCase):
         [(method, text)] = self.second.outcome(len(NAMES))
         self.assertEqual("addError", method)
         self.assertIn("ended before", text)
+
+
+class StandInTests(SynchronousTestCase):
+    def test_modules_of_as_many_tests_are_not_the_same_to_trial(self) -> None:
+        one, another = (TestSuite([StandIn(Example(name), 0)]) for name in ("passes", "fails"))
+        self.assertNotEqual(str(one), str(another))
 
 
 class ClaimTests(SynchronousTestCase):

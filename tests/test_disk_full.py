@@ -50,6 +50,9 @@ class FullDiskCase(DialogueCase):
         self.assertIn(b"s OK", self.client().received())
         self.command(b"SUBSCRIBE here")                  # the server's writer has its connection
 
+    def mktemp(self) -> str:
+        return os.path.join(tempfile.mkdtemp(), "temp") if self.real else super().mktemp()
+
     def need_disk(self) -> None:
         if not self.real:
             raise SkipTest("only a real disk can be full for files")
