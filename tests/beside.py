@@ -26,6 +26,7 @@ from unittest import TestCase, TestResult
 import attrs
 from twisted.trial.runner import TestLoader, TestSuite
 
+ROOT = Path(__file__).resolve().parent.parent
 _CODE = ("import json, sys; path, names = json.loads(sys.stdin.readline()); sys.path[:] = path; "
          "from tests.beside import main; main(sys.argv[1], names)")
 #: The tests of all modules, by their number; complete when the first is run.
@@ -108,7 +109,8 @@ class Second:
         second = cls(directory, process)
         atexit.register(second.end)
         assert process.stdin is not None
-        process.stdin.write(json.dumps((sys.path, names)) + "\n")
+        # An empty path is the directory where trial was started, which is no longer this one.
+        process.stdin.write(json.dumps(([path or str(ROOT) for path in sys.path], names)) + "\n")
         process.stdin.flush()
         return second
 
