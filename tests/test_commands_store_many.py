@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from unittest import mock
 
+from moximap.imap import view
 from moximap.imap.view import View
 from moximap.store.errors import Unavailable
 from moximap.store.threads import DirectPool
@@ -63,6 +64,10 @@ class ManyTests(DialogueCase):
         lines = SEEN.split("\n")
         changed = "\n".join([lines[0], *lines[2:]])
         self.dialogue(f"C: b STORE 1:* +FLAGS (\\Seen)\n{changed}\n{lines[1]}\nS: b OK {{*}}")
+
+    def test_very_many_are_rendered_in_pieces(self) -> None:
+        self.patch(view, "_AT_ONCE", 5)
+        self.dialogue(f"C: a STORE 1:* +FLAGS (\\Seen)\n{SEEN}\nS: a OK {{*}}")
 
     def test_names_of_new_keywords_are_known_when_they_are_told(self) -> None:
         told = SEEN.replace("\\Seen", "new")

@@ -6,11 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+from array import array
+
+import apsw
 
 from moximap.store import contents, database
 from moximap.store.errors import NoSpace, Unavailable
 from moximap.store.writer import Job
-from moximap.values import NumSet
+from moximap.values import Known, NumSet
 from tests import beside
 from tests.storecases import ALL, LARGE, MAIL, OnDisk, StoreCase
 
@@ -140,6 +143,17 @@ class HintTests(StoreCase, OnDisk):
         self.patch(contents, "_sync_file_range", None)
         self.append(LARGE)
         self.assertEqual(list(self.account.check()), [])
+
+
+class BrokenTests(StoreCase):
+    def test_a_change_of_many_that_breaks_in_the_midst_changes_none(self) -> None:
+        self.append()
+        self.append(flags=("\\Draft",))
+        modseq = self.account.mailbox("INBOX").modseq
+        wrong = Known(modseq, array("I", [1, 2]), array("Q", [0, 0]))
+        with self.assertRaises(apsw.ConstraintError):
+            self.account.store(self.inbox(), ALL, "+", ["\\Seen"], cursor=modseq, known=wrong)
+        self.assertEqual(self.named(), {1: set(), 2: {"\\Draft"}})
 
 
 test_suite = beside.suite(__name__)

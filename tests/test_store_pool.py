@@ -7,10 +7,13 @@ from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorFromThreads
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from moximap.store import threads
-from moximap.store.threads import DISTRUST, SLOW, TOO_SLOW, Pool
+from moximap.store.threads import DISTRUST, MEANWHILE, SLOW, TOO_SLOW, Pool
 
 
 class QuickTests(SynchronousTestCase):
@@ -50,3 +53,18 @@ class QuickTests(SynchronousTestCase):
         self.quick(2 * SLOW, 0)
         self.quick(0.0, 0)
         self.assertEqual(self.elsewhere, 0)
+
+
+@implementer(IReactorFromThreads)
+class FromThreads(Clock):
+    def callFromThread(self, function: Callable[..., Any], *args: Any) -> None:
+        function(*args)
+
+
+class MeanwhileTests(SynchronousTestCase):
+    def test_what_a_call_asks_for_begins_a_moment_later(self) -> None:
+        reactor, done = FromThreads(), []
+        Pool(reactor).soon(lambda: done.append(reactor.seconds()))  # type: ignore[arg-type]
+        self.assertEqual(done, [])
+        reactor.advance(MEANWHILE)
+        self.assertEqual(done, [MEANWHILE])

@@ -11,8 +11,8 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Container, Iterable, Sequence
-from operator import mod
-from typing import Protocol
+from itertools import chain
+from typing import Final, Protocol
 
 import attrs
 
@@ -25,6 +25,8 @@ from moximap.values import Changes, Mailbox, NumSet, Stored, between
 
 #: Responses, and the changes that they tell.
 Drawn = tuple[Changes, bytes]
+#: Responses that are made at once: what one operation needs stays in the processor's cache.
+_AT_ONCE: Final = 1000
 
 
 @attrs.frozen
@@ -300,14 +302,19 @@ class View:
         return self.fetches((uid,), (flags,), (modseq,))[0]
 
     def fetches(self, uids: Sequence[int], flags: Sequence[int], modseqs: Sequence[int]) -> list[bytes]:
-        """Flags of messages, at least one, by ascending UID."""
-        columns: list[Iterable[object]] = [*self.numbering.named(self, uids)]
+        """Flags of messages, at least one, by ascending UID; many responses are joined already."""
+        columns: list[Sequence[int]] = [*self.numbering.named(self, uids)]
         end = b"))\r\n"
         if self.modseq:
             columns.append(modseqs)
             end = b") MODSEQ (%d))\r\n"
         forms = {code: self.numbering.head + b"FLAGS (" + self.flags(code) + end for code in set(flags)}
-        return list(map(mod, map(forms.__getitem__, flags), zip(*columns)))
+        out = []
+        for start in range(0, len(flags), _AT_ONCE):
+            some = slice(start, start + _AT_ONCE)
+            form = b"".join(map(forms.__getitem__, flags[some]))
+            out.append(form % tuple(chain.from_iterable(zip(*[column[some] for column in columns]))))
+        return out
 
     # for commands that read
 

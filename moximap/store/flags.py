@@ -84,15 +84,29 @@ def octets(codes: array[int]) -> bytes | None:
     """Flag codes as an octet each, which are counted and mapped in no time; None where one is too large."""
     raw = codes.tobytes()
     low = raw[LOW_OCTET::8]
-    return low if raw.count(0) == 7 * len(low) + low.count(0) else None
+    return low if _widened(low) == raw else None
+
+
+def _widened(low: bytes) -> bytearray:
+    """The octets of codes of an octet each."""
+    wide = bytearray(8 * len(low))
+    wide[LOW_OCTET::8] = low
+    return wide
 
 
 def count(codes: array[int]) -> Mapping[int, int]:
     """How often each flag code is there."""
     if len(codes) == 1:
         return {codes[0]: 1}
-    small = octets(codes)
-    return Counter(codes) if small is None else {code: small.count(code) for code in set(small)}
+    left = octets(codes)
+    if left is None:
+        return Counter(codes)
+    counts = {}
+    while left:
+        others = left.translate(None, left[:1])
+        counts[left[0]] = len(left) - len(others)
+        left = others
+    return counts
 
 
 def replace(codes: array[int], becomes: Mapping[int, int]) -> array[int]:
@@ -103,9 +117,7 @@ def replace(codes: array[int], becomes: Mapping[int, int]) -> array[int]:
     table = bytearray(_OCTETS)
     for old, new in becomes.items():
         table[old] = new
-    wide = bytearray(8 * len(small))
-    wide[LOW_OCTET::8] = small.translate(table)
-    return array("Q", bytes(wide))
+    return array("Q", _widened(small.translate(table)))
 
 
 @attrs.frozen

@@ -111,7 +111,10 @@ def _update(transaction: Transaction, mailbox: int, conditions: list[tuple[str, 
 @lru_cache
 def _mapping(codes: int, clause: str) -> str:
     new = "CASE flags" + " WHEN ? THEN ?" * codes + " END"
-    return f"UPDATE message SET flags = {new}, modseq = ? WHERE mailbox = ? AND NOT expunged AND {clause}"
+    # OR FAIL: otherwise SQLite copies each page before it is changed, in case a row cannot be; then all of
+    # the transaction is rolled back here anyway.
+    return (f"UPDATE OR FAIL message SET flags = {new}, modseq = ?"
+            f" WHERE mailbox = ? AND NOT expunged AND {clause}")
 
 
 @lru_cache

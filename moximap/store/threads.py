@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, execute
-from twisted.internet.interfaces import IReactorFDSet, IReactorFromThreads, IReadDescriptor
+from twisted.internet.interfaces import IReactorFDSet, IReactorFromThreads, IReactorTime, IReadDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -27,6 +27,8 @@ _T = TypeVar("_T")
 SLOW = 0.003
 TOO_SLOW = 0.03
 DISTRUST = 200
+#: Seconds after which a call that runs in a thread waits for SQLite: then the reactor thread may compute.
+MEANWHILE = 0.0005
 
 _Job = tuple["Deferred[Any]", Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
@@ -79,8 +81,12 @@ class Pool(Service):
         return result
 
     def soon(self, function: Callable[[], None]) -> None:
-        """From a call that runs in a thread: do something in the reactor thread meanwhile."""
-        IReactorFromThreads(self._reactor).callFromThread(function)
+        """From a call that runs in a thread: do something in the reactor thread meanwhile.
+
+        Not at once: it would have the interpreter before the call is where it needs none.
+        """
+        later = IReactorTime(self._reactor).callLater
+        IReactorFromThreads(self._reactor).callFromThread(later, MEANWHILE, function)
 
     def halves(self, function: Callable[..., Callable[[], _T]], /, *args: Any, **kwargs: Any) -> Deferred[_T]:
         """Run a function as `quick` does, and what it gives in a thread; or both in one thread.
