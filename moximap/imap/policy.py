@@ -84,8 +84,7 @@ class Usual:
                    answered: StoreAnswer | None) -> None:
         """Tell the changes, which are all that the image has and the view has not."""
         self._tell_keywords(view)
-        told = view.tell(changes, may_expunge, answered)
-        if told:
+        for told in filter(None, view.tell(changes, may_expunge, answered)):
             self.session.write(told)
 
     async def _changes(self, view: View) -> list[Changes]:

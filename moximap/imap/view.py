@@ -24,7 +24,7 @@ from moximap.values import Changes, Mailbox, NumSet, Stored, between
 
 
 #: Responses, and the changes that they tell.
-Drawn = tuple[Changes, bytes]
+Drawn = tuple[Changes, list[bytes]]
 #: Responses that are made at once: what one operation needs stays in the processor's cache.
 _AT_ONCE: Final = 1000
 
@@ -122,15 +122,15 @@ class View:
     # telling
 
     def tell(self, changes: Iterable[Changes], may_expunge: bool,
-             answer: StoreAnswer | None = None) -> bytes:
-        """The untagged responses that bring the client up to the image's modseq.
+             answer: StoreAnswer | None = None) -> list[bytes]:
+        """The untagged responses that bring the client up to the image's modseq: in pieces, some maybe empty.
 
         ``changes``: all of the log after ``told``, oldest first, up to the image's modseq.
         """
         changes = list(changes)
         alike = self._alike(changes)
         if alike is not None:
-            return b"".join(self._tell_alike(alike, answer))
+            return self._tell_alike(alike, answer)
         rows, gone = self._merge(changes)
         rows = self._wanted(rows, answer)
         pending = sorted(uid for uid in gone if self.has(uid))
@@ -150,7 +150,7 @@ class View:
         if pending and may_expunge:
             self._owes = True
         self.shown(max((m for m, _ in rows.values()), default=0))
-        return b"".join(out)
+        return [b"".join(out)]
 
     # what a client may keep (RFC 7162 3.2, "without losing any changes")
 
@@ -196,9 +196,10 @@ class View:
         if answer is not None and answer.silent:
             if ours and not self.modseq and not answer.conditional:
                 return []
-            return self._answered(list(zip(only.modseqs, only.uids, only.flags, strict=True)), answer)
+            order = list(zip(only.modseqs, only.uids, only.flags, strict=True))
+            return [b"".join(self._answered(order, answer))]
         if answer is not None and answer.drawn is not None and answer.drawn[0] is only:
-            told = [answer.drawn[1]]
+            told = answer.drawn[1]
         else:
             told = self.fetches(only.uids, only.flags, only.modseqs)
         if answer is None or ours and len(only.uids) == len(answer.targets):

@@ -107,8 +107,7 @@ class Draft:
 
     def _draw(self, changes: Changes) -> None:
         if self._wanted:
-            lines = self._view.fetches(changes.uids, changes.flags, changes.modseqs)
-            self._drawn = changes, b"".join(lines)
+            self._drawn = changes, self._view.fetches(changes.uids, changes.flags, changes.modseqs)
 
     def take(self) -> Drawn | None:
         """What was made; it is too late now for more."""
