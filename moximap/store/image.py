@@ -54,8 +54,8 @@ class Image:
         if changes.uids:
             self._update(changes)
         self.modseq = changes.modseq
-        self.highest = max(self.highest, max(changes.modseqs, default=0),
-                           max(changes.expunged_modseqs, default=0))
+        latest = slice(-1, None) if changes.since else slice(None)       # they ascend
+        self.highest = max([self.highest, *changes.modseqs[latest], *changes.expunged_modseqs[latest]])
         self._remember(changes)
         return True
 
