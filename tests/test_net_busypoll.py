@@ -167,7 +167,7 @@ class ListeningTests(TestCase):
         await TCP4ClientEndpoint(reactor, address.host, address.port).connect(Factory.forProtocol(Writer))
         await over
         await service.stopService()
-        self.assertEqual(told[:4], ["start", "came", "hello", "served"])
+        self.assertEqual(told[:6], ["start", "came", "served", "came", "hello", "served"])
         self.assertEqual(told[-1], "stop")
 
     def test_where_there_is_one_processor_nothing_is_told(self) -> None:

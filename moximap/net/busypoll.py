@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+T = TypeVar("T")
 
 #: Seconds to stay awake.  Nobody waits so short a time over a real network.
 AWAKE: Final = 100e-6
@@ -60,6 +62,14 @@ class BusyPoll:
             self._until = now + AWAKE
             if self._turn is None:
                 self._turn = self._reactor.callLater(0, self._stay)
+
+    def during(self, read: Callable[[], T]) -> T:
+        """Read, and be told of it."""
+        self.came()
+        try:
+            return read()
+        finally:
+            self.served()
 
     def stop(self) -> None:
         """Leave nothing to be called."""

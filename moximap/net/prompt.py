@@ -63,13 +63,7 @@ class PromptServer(tcp.Server):
             super().stopWriting()  # type: ignore[no-untyped-call]
 
     def doRead(self) -> Any:
-        if self._poll is None:
-            return self._read()
-        self._poll.came()
-        try:
-            return self._read()
-        finally:
-            self._poll.served()
+        return self._read() if self._poll is None else self._poll.during(self._read)
 
     def _read(self) -> Any:
         self._reading = True
@@ -102,8 +96,10 @@ def send_promptly(port: IListeningPort, poll: BusyPoll | None = None) -> None:
     ``poll`` is told when they are read.
     """
     if isinstance(port, tcp.Port) and port.transport is tcp.Server:
-        transport: Any = partial(PromptServer, poll)
-        port.transport = transport
+        prompt: Any = port
+        prompt.transport = partial(PromptServer, poll)
+        if poll is not None:
+            prompt.doRead = partial(poll.during, port.doRead)      # accepting is reading, too
 
 
 class PromptTLSFactory(TLSMemoryBIOFactory):
