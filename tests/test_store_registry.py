@@ -10,6 +10,7 @@ from unittest import mock
 from twisted.internet.defer import Deferred
 
 from moximap.store.errors import NoSuchAccount
+from moximap.store.interfaces import NewMessage
 from moximap.store.registry import LINGER
 from tests.dialogue import DialogueCase
 
@@ -29,6 +30,12 @@ class RegistryTests(DialogueCase):
 
     def unwant(self, account: str) -> None:
         self.told.append(f"unwant {account}")
+
+    def doze(self, account: str) -> None:
+        self.told.append(f"doze {account}")
+
+    def wake(self, account: str) -> None:
+        self.told.append(f"wake {account}")
 
     def ring(self, account: str, modseq: int, again: bool) -> None:
         self.told.append(f"ring {account}")
@@ -54,7 +61,25 @@ class RegistryTests(DialogueCase):
         self.assertEqual(self.told[2:], ["ring ada"])
         second.lose()
         self.clock.advance(LINGER)
-        self.assertEqual(self.told[3:], ["unwant ada"])
+        self.assertEqual(self.told[3:], ["doze ada", "wake ada", "unwant ada"])
+
+    def test_while_nobody_uses_an_account_it_dozes_and_then_what_is_known_of_it_is_stale(self) -> None:
+        first = self.client("1")
+        first.send(b"a LIST \"\" *\r\nb SELECT INBOX\r\nc UNSELECT\r\n")
+        first.lose()
+        self.assertEqual(self.told[2:], ["doze ada"])
+        other = self.directory.open("ada")                # of another process, which does not ring
+        self.addCleanup(other.close)
+        other.create("Meanwhile")
+        other.append("INBOX", [NewMessage(b"Subject: new\r\n\r\n")])
+        self.told.clear()
+        second = self.client("2")
+        self.assertEqual(self.told, ["wake ada"])
+        second.received()
+        second.send(b"a LIST \"\" *\r\nb SELECT INBOX\r\n")
+        answer = second.received()
+        self.assertIn(b"Meanwhile", answer)
+        self.assertIn(b"* 1 EXISTS", answer)
 
     def test_an_account_that_was_removed_is_not_shared_with_the_next_of_its_name(self) -> None:
         old, idle = self.client("old"), self.client("idle", "bob")
@@ -74,7 +99,7 @@ class RegistryTests(DialogueCase):
             self.assertIn(b"b OK", answer)
         old.lose()
         self.assertEqual(self.told, ["want ada", "open ada", "ring ada",
-                                     "unwant bob", "want bob", "open bob", "ring bob", "unwant ada"])
+                                     "wake bob", "unwant bob", "want bob", "open bob", "ring bob", "unwant ada"])
 
     def test_what_cannot_be_opened_is_not_wanted(self) -> None:
         got: Deferred[Any] = Deferred.fromCoroutine(self.site.accounts.get("nobody"))

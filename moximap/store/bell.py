@@ -33,14 +33,17 @@ _LONGEST: Final = 1024
 #: Nanoseconds after which a change of the directory can be told from the next one by its time.
 _SETTLED: Final = 100_000_000
 #: Places on a board: how often its process has listened; whether it was rung since; then how many accounts
-#: it has open, by a hash of their names; and when it last wrote.
+#: it has open, by a hash of their names, those that somebody uses counted in units of _USED; and when it
+#: last wrote.
 _TURNS: Final = 0
 _RUNG: Final = 1
 _OPEN: Final = 2
 _HASHES: Final = 4094
+_USED: Final = 1 << 32
 #: Behind them, where an older version does not look: the moment of its last write, in monotonic nanoseconds.
 _WROTE: Final = _OPEN + _HASHES
-_PLACES: Final = _WROTE + 1
+#: An older version counts accounts otherwise.  By one place fewer it is told from ours, and rung for everything.
+_PLACES: Final = _WROTE + 2
 
 
 def _place(account: str) -> int:
@@ -61,10 +64,11 @@ class Peer:
     rung: set[str] = attrs.field(factory=set)
 
     def needs(self, account: str, again: bool) -> bool:
-        """Whether it must be rung; ``again``: even where it has yet to listen to a bell for this account."""
+        """Whether it must be rung; ``again``: even where it has yet to listen to a bell for this account,
+        or has nobody who uses it."""
         if self.board is None:
             return True
-        if not self.board[_place(account)]:
+        if self.board[_place(account)] < (1 if again else _USED):
             return False
         turn: int = self.board[_TURNS]
         if turn != self.turn:
@@ -98,7 +102,7 @@ class Bell:
         self._board = memoryview(bytearray(8 * _PLACES)).cast("Q") if shown is None else shown
         if not picky:
             for place in range(_OPEN, _WROTE):
-                self._board[place] = 1
+                self._board[place] = _USED
         self.want(DIRECTORY)
         self._listed = 0
         self._known: list[Peer] = []
@@ -126,16 +130,24 @@ class Bell:
 
     def want(self, account: str) -> None:
         """Be rung for it, until `unwant` was called as often; to be said before anything of it is read."""
-        self._board[_place(account)] += 1
+        self._board[_place(account)] += _USED
 
     def unwant(self, account: str) -> None:
-        self._board[_place(account)] -= 1
+        self._board[_place(account)] -= _USED
+
+    def doze(self, account: str) -> None:
+        """Of one that was wanted: be rung only where that matters though nobody reads it, until `wake`."""
+        self._board[_place(account)] -= _USED - 1
+
+    def wake(self, account: str) -> None:
+        """Be rung as before; to be said before anything of it is read again, and what is known is stale."""
+        self._board[_place(account)] += _USED - 1
 
     def ring(self, account: str, modseq: int, again: bool = True) -> None:
         """Tell all other processes whom it concerns; never waits.
 
-        ``again``: those too that have been rung for this account and have not listened yet.  They will read
-        what is committed now in any case, but know of no higher modseq.
+        ``again``: those too that have been rung for this account and have not listened yet, or doze.  They
+        will read what is committed now in any case, but know of no higher modseq.
         """
         self._board[_WROTE] = monotonic_ns()
         datagram = b"%d %s" % (modseq, account.encode())

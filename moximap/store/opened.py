@@ -290,11 +290,15 @@ class OpenAccount:
 
     def bell(self, modseq: int = 0) -> None:
         """Another process wrote: nothing here is fresh, and it may wait for us to let something go."""
-        self.heard += 1
+        self.overslept()
         self._last = max(self._last, modseq)
         self._erasing.soon()
         for _, listener in list(self._listeners.values()):
             listener(None)
+
+    def overslept(self) -> None:
+        """Others may have written without ringing: nothing here is fresh."""
+        self.heard += 1
 
     def _tell(self, mailboxes: set[int]) -> None:
         for wanted, listener in list(self._listeners.values()):

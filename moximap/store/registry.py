@@ -29,6 +29,12 @@ class IOthers(Protocol):
 
     def unwant(self, account: str) -> None: ...
 
+    def doze(self, account: str) -> None:
+        """Nobody here uses it: only what matters to others is of interest, until `wake`."""
+
+    def wake(self, account: str) -> None:
+        """As `want`; what was read before may be stale."""
+
     def silent(self) -> float:
         """Seconds since one of them wrote to any account."""
 
@@ -41,6 +47,10 @@ class Nobody:
     def want(self, account: str) -> None: ...
 
     def unwant(self, account: str) -> None: ...
+
+    def doze(self, account: str) -> None: ...
+
+    def wake(self, account: str) -> None: ...
 
     def silent(self) -> float:
         return inf
@@ -74,6 +84,8 @@ class OpenAccounts:
         timer = self._closing.pop(name, None)
         if timer is not None:
             timer.cancel()
+            self.others.wake(name)
+            account.overslept()
         return account
 
     async def _first(self, name: str) -> OpenAccount:
@@ -116,6 +128,7 @@ class OpenAccounts:
             return
         if self._open.get(name) is account:
             self._closing[name] = self._reactor.callLater(LINGER, self._close, name)
+            self.others.doze(name)
         elif account in self._gone:
             self._gone.remove(account)
             self._shut(account)
@@ -138,6 +151,7 @@ class OpenAccounts:
 
     def _close(self, name: str) -> None:
         del self._closing[name]
+        self.others.wake(name)
         self._shut(self._open.pop(name))
 
     def _shut(self, account: OpenAccount) -> None:
