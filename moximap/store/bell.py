@@ -42,7 +42,7 @@ _HASHES: Final = 4094
 _USED: Final = 1 << 32
 #: Behind them, where an older version does not look: the moment of its last write, in monotonic nanoseconds.
 _WROTE: Final = _OPEN + _HASHES
-#: An older version counts accounts otherwise.  By one place fewer it is told from ours, and rung for everything.
+#: An older version counts accounts otherwise: by a place fewer it is told from ours, and rung for everything.
 _PLACES: Final = _WROTE + 2
 
 
