@@ -37,7 +37,8 @@ EAGER = """
 import sys
 from moximap.store import checkpointing, housework, opened
 housework.ERASE_DELAY, opened.SYNC_DELAY, checkpointing.COPY = 0.03, 0.01, 100
-housework.ERASE_BATCH, housework.BUSY_PAUSE = 10, (0.01, 1)
+housework.ERASE_BATCH = housework.LARGEST_BATCH = 10
+housework.BUSY_PAUSE = (0.01, 1)
 from twisted.scripts.twistd import run
 sys.argv[0] = "twistd"
 run()

@@ -10,8 +10,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from moximap.store import housework
-from moximap.store.housework import (BUSY_PAUSE, ERASE_BATCH, ERASE_DELAY, LONGEST_PAUSE, PAUSE,
-                                     EraseSoon, Turn)
+from moximap.store.housework import (BATCH_TIME, BUSY_PAUSE, ERASE_BATCH, ERASE_DELAY, LARGEST_BATCH,
+                                     LONGEST_PAUSE, PAUSE, EraseSoon, Turn)
 from moximap.values import NumSet
 from tests.dialogue import DialogueCase
 
@@ -24,13 +24,14 @@ class EraseSoonTests(SynchronousTestCase):
         self.failures: list[Failure] = []
         self.more: list[bool | Deferred[bool]] = []
         self.calls: list[float] = []
+        self.limits: list[int] = []
         self.soon = self.another()
 
     def another(self) -> EraseSoon:
         return EraseSoon(self.step, self.failures.append, self.clock, self.turn)
 
     def step(self, limit: int) -> Deferred[bool]:
-        self.assertEqual(limit, ERASE_BATCH)
+        self.limits.append(limit)
         self.calls.append(self.clock.seconds())
         more = self.more.pop(0) if self.more else False
         return more if isinstance(more, Deferred) else succeed(more)
@@ -43,6 +44,22 @@ class EraseSoonTests(SynchronousTestCase):
         self.clock.pump([ERASE_DELAY - 1, PAUSE[0], PAUSE[0]])
         self.assertEqual(len(self.calls), 3)
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_batches_grow_while_they_take_no_time_and_shrink_again(self) -> None:
+        slow: list[Deferred[bool]] = [Deferred(), Deferred(), Deferred()]
+        self.more = [*[True] * 6, *slow]
+        self.soon.soon()
+        self.clock.pump([ERASE_DELAY, *[PAUSE[0]] * 6])
+        first = [ERASE_BATCH * 2 ** n for n in range(6)]
+        self.assertEqual(self.limits, [*first, LARGEST_BATCH])
+        for batch, seconds in zip(slow, (sum(BATCH_TIME) / 2, BATCH_TIME[1] * 1.1, 0.0), strict=True):
+            self.clock.advance(seconds)
+            batch.callback(batch is not slow[2])
+            self.clock.advance(max(PAUSE[0], seconds))
+        self.assertEqual(self.limits[6:], [LARGEST_BATCH, LARGEST_BATCH, LARGEST_BATCH // 2])
+        self.soon.soon()
+        self.clock.advance(ERASE_DELAY)
+        self.assertEqual(self.limits[-1], ERASE_BATCH)
 
     def test_with_writes_going_on_it_rests_and_so_does_the_next_account(self) -> None:
         other = self.another()
@@ -143,7 +160,7 @@ class ErasingTests(DialogueCase):
         erase = room.store.erase_some
         self.patch(room.store, "erase_some", lambda floor, limit: [steps.append(limit), erase(floor, limit)][1])
         self.clock.pump([ERASE_DELAY, *[1.0] * 20])
-        self.assertEqual(steps, [3, 3, 3])
+        self.assertEqual(steps, [3, 6])
         account = self.account()
         self.assertEqual(account.erase(account.mailboxes().modseq), 0)
         self.assertEqual(len(list(account.fetch(account.mailbox("INBOX").id, NumSet.merge([(1, 99)]), ["uid"]))), 2)

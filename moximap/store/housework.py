@@ -24,9 +24,13 @@ PAUSE: Final = (0.05, 1)
 BUSY_PAUSE: Final = (0.5, 15)
 #: Seconds that a pause has at the most: a batch that took long may have waited for a thread, or for a lock.
 LONGEST_PAUSE: Final = 30.0
-#: Seconds after which what was expunged is erased, and messages that are let go in a batch.
+#: Seconds after which what was expunged is erased; messages that are let go in a batch, at first and at most.
 ERASE_DELAY = 20.0
 ERASE_BATCH: Final = 50
+LARGEST_BATCH: Final = 1600
+#: Seconds of a batch: the next one is larger after a quicker one, and smaller after one that took longer.  Of
+#: copies, whose contents stay, the largest is let go in that time.
+BATCH_TIME: Final = (0.005, 0.02)
 
 #: Gives, when it is done, whether there is more to do; it never fails.
 Batch = Callable[[], Deferred[bool]]
@@ -128,12 +132,13 @@ class Housework(ABC):
 
 
 class EraseSoon(Housework):
-    """Calls ``step`` with ERASE_BATCH, some time after something was expunged, until nothing is left."""
+    """Calls ``step`` with a limit, some time after something was expunged, until nothing is left."""
 
     def __init__(self, step: Callable[[int], Deferred[bool]], failed: Callable[[Failure], None],
                  reactor: IReactorTime, turn: Turn) -> None:
         super().__init__(failed, reactor, turn)
         self._step = step
+        self._limit = ERASE_BATCH
         self._asked = self._again = False
 
     def soon(self) -> None:
@@ -146,13 +151,19 @@ class EraseSoon(Housework):
 
     def _work(self) -> Deferred[bool]:
         self._again = False
-        return self._step(ERASE_BATCH)
+        return self._step(self._limit)
 
     def _done(self, result: bool, started: float) -> bool:
         if result:
+            took, (short, long) = self._reactor.seconds() - started, BATCH_TIME
+            if took < short:
+                self._limit = min(self._limit * 2, LARGEST_BATCH)
+            elif took > long:
+                self._limit = max(self._limit // 2, ERASE_BATCH)
             self._due()
         else:
             self._asked = False
+            self._limit = ERASE_BATCH
             if self._again:
                 self.soon()
         return result
