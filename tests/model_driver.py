@@ -29,8 +29,9 @@ CUT = 0.06
 #: Limits made so small that a short run passes them.
 _SMALL = {"store.image.JOURNAL_ENTRIES": 5, "store.image.JOURNAL_ROWS": 30, "store.opened.SPARE_IMAGES": 1,
           "store.transaction.BRIDGE": 2, "store.transaction.FEW": 1, "store.erasing.KEPT_LOG": 4,
-          "store.erasing.STEP": 3, "store.housework.ERASE_BATCH": 3,
-          "imap.fetching.PIECE": 150, "imap.commands.fetch.BATCH": 3, "imap.commands.store.FEW": 2}
+          "store.erasing.STEP": 3, "store.housework.ERASE_BATCH": 3, "store.housework.LARGEST_BATCH": 3,
+          "imap.fetching.PIECE": 150, "imap.commands.fetch.BATCH": 3, "imap.commands.store.FEW": 2,
+          "imap.commands.store.MOST_DRAWN": 4, "imap.view._AT_ONCE": 3}
 
 
 def small(stack: ExitStack) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from unittest import mock
 
 from moximap.imap import view
+from moximap.imap.commands import store
 from moximap.imap.view import View
 from moximap.store.errors import Unavailable
 from moximap.store.threads import DirectPool
@@ -68,6 +69,23 @@ class ManyTests(DialogueCase):
     def test_very_many_are_rendered_in_pieces(self) -> None:
         self.patch(view, "_AT_ONCE", 5)
         self.dialogue(f"C: a STORE 1:* +FLAGS (\\Seen)\n{SEEN}\nS: a OK {{*}}")
+
+    def test_who_does_not_read_gets_one_piece_and_the_rest_is_not_made_yet(self) -> None:
+        self.patch(view, "_AT_ONCE", 5)
+        self.patch(store, "MOST_DRAWN", COUNT - 1)
+        client = self.client()
+        client.send(b"s SELECT INBOX\r\n")
+        client.received()
+        outlet = client.protocol._outlet
+        outlet.pauseProducing()
+        client.send(b"a STORE 1:* +FLAGS (\\Seen)\r\n")
+        first = client.received()
+        self.assertEqual(first.count(b" FETCH ("), 5)
+        self.assertNotIn(b"a OK", first)
+        outlet.resumeProducing()
+        rest = client.received()
+        self.assertEqual((first + rest).count(b" FETCH ("), COUNT)
+        self.assertTrue(rest.rstrip().splitlines()[-1].startswith(b"a OK"))
 
     def test_names_of_new_keywords_are_known_when_they_are_told(self) -> None:
         told = SEEN.replace("\\Seen", "new")

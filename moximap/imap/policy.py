@@ -84,7 +84,9 @@ class Usual:
                    answered: StoreAnswer | None) -> None:
         """Tell the changes, which are all that the image has and the view has not."""
         self._tell_keywords(view)
-        for told in filter(None, view.tell(changes, may_expunge, answered)):
+        for number, told in enumerate(filter(None, view.tell(changes, may_expunge, answered))):
+            if number:
+                await self.session.out.ready()
             self.session.write(told)
 
     async def _changes(self, view: View) -> list[Changes]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Collection, Container, Iterable, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Final, Protocol
 
@@ -122,8 +122,9 @@ class View:
     # telling
 
     def tell(self, changes: Iterable[Changes], may_expunge: bool,
-             answer: StoreAnswer | None = None) -> list[bytes]:
-        """The untagged responses that bring the client up to the image's modseq: in pieces, some maybe empty.
+             answer: StoreAnswer | None = None) -> Iterable[bytes]:
+        """The untagged responses that bring the client up to the image's modseq: in pieces, some maybe empty,
+        which may be made when they are asked for.
 
         ``changes``: all of the log after ``told``, oldest first, up to the image's modseq.
         """
@@ -187,7 +188,7 @@ class View:
             return None
         return only if only.since and only.modseqs[0] == only.modseqs[-1] else None      # they ascend
 
-    def _tell_alike(self, only: Changes, answer: StoreAnswer | None) -> list[bytes]:
+    def _tell_alike(self, only: Changes, answer: StoreAnswer | None) -> Iterable[bytes]:
         """What `tell` gives, for thousands of messages: a format operation for each."""
         self._adopt([], [])
         self.changed = self.told = self.image.modseq
@@ -198,13 +199,14 @@ class View:
                 return []
             order = list(zip(only.modseqs, only.uids, only.flags, strict=True))
             return [b"".join(self._answered(order, answer))]
+        told: Iterable[bytes]
         if answer is not None and answer.drawn is not None and answer.drawn[0] is only:
             told = answer.drawn[1]
         else:
             told = self.fetches(only.uids, only.flags, only.modseqs)
         if answer is None or ours and len(only.uids) == len(answer.targets):
             return told
-        return told + self._unchanged(only.uids, answer)
+        return chain(told, self._unchanged(only.uids, answer))
 
     def _merge(self, changes: Iterable[Changes]) -> tuple[dict[int, tuple[int, int]], dict[int, int]]:
         """The last state of each message: uid -> (modseq, flags) not told yet, and uid -> modseq expunged."""
@@ -247,17 +249,17 @@ class View:
             self.uids = self.uids + array("I", new)
 
     def _fetches(self, rows: dict[int, tuple[int, int]], last: int,
-                 answer: StoreAnswer | None) -> list[bytes]:
+                 answer: StoreAnswer | None) -> Iterable[bytes]:
         order = sorted((m, uid, f) for uid, (m, f) in rows.items()
                        if uid <= last or self.all_new and uid not in self.told_elsewhere)
         return self._told(order) if answer is None else self._answered(order, answer)
 
-    def _answered(self, order: list[tuple[int, int, int]], answer: StoreAnswer) -> list[bytes]:
+    def _answered(self, order: list[tuple[int, int, int]], answer: StoreAnswer) -> Iterable[bytes]:
         """Changes, and all targets of our STORE: unchanged ones too; ours not, where it was silent."""
         changed = self._silently(order, answer) if answer.silent else self._told(order)
-        return changed + self._unchanged([uid for _, uid, _ in order], answer)
+        return chain(changed, self._unchanged([uid for _, uid, _ in order], answer))
 
-    def _silently(self, order: list[tuple[int, int, int]], answer: StoreAnswer) -> list[bytes]:
+    def _silently(self, order: list[tuple[int, int, int]], answer: StoreAnswer) -> Iterable[bytes]:
         stored, foreign = answer.stored, answer.stored.foreign
         ours = stored.modseq if stored.changes else None       # otherwise it is somebody else's
         if not self.modseq:
@@ -265,7 +267,7 @@ class View:
         return [self._modseq_only(uid, m) if m == ours and uid not in foreign else self.fetch(uid, f, m)
                 for m, uid, f in order]
 
-    def _unchanged(self, shown: Collection[int], answer: StoreAnswer) -> list[bytes]:
+    def _unchanged(self, shown: Collection[int], answer: StoreAnswer) -> Iterable[bytes]:
         """The targets that are told though nothing changed there."""
         everything = not answer.silent or answer.conditional
         targets = answer.targets if everything else answer.stored.modified
@@ -291,7 +293,7 @@ class View:
         names = [column[0] for column in self.numbering.named(self, (uid,))]
         return (self.numbering.head + b"MODSEQ (%d))\r\n") % (*names, modseq)
 
-    def _told(self, order: list[tuple[int, int, int]]) -> list[bytes]:
+    def _told(self, order: list[tuple[int, int, int]]) -> Iterable[bytes]:
         """FETCH responses for (modseq, UID, flags), sorted."""
         if order and order[0][0] == order[-1][0]:
             modseqs, uids, flags = zip(*order, strict=True)
@@ -300,9 +302,9 @@ class View:
 
     def fetch(self, uid: int, flags: int, modseq: int) -> bytes:
         """One message's flags, as they are told unasked."""
-        return self.fetches((uid,), (flags,), (modseq,))[0]
+        return next(self.fetches((uid,), (flags,), (modseq,)))
 
-    def fetches(self, uids: Sequence[int], flags: Sequence[int], modseqs: Sequence[int]) -> list[bytes]:
+    def fetches(self, uids: Sequence[int], flags: Sequence[int], modseqs: Sequence[int]) -> Iterator[bytes]:
         """Flags of messages, at least one, by ascending UID; many responses are joined already."""
         columns: list[Sequence[int]] = [*self.numbering.named(self, uids)]
         end = b"))\r\n"
@@ -310,12 +312,10 @@ class View:
             columns.append(modseqs)
             end = b") MODSEQ (%d))\r\n"
         forms = {code: self.numbering.head + b"FLAGS (" + self.flags(code) + end for code in set(flags)}
-        out = []
         for start in range(0, len(flags), _AT_ONCE):
             some = slice(start, start + _AT_ONCE)
             form = b"".join(map(forms.__getitem__, flags[some]))
-            out.append(form % tuple(chain.from_iterable(zip(*[column[some] for column in columns]))))
-        return out
+            yield form % tuple(chain.from_iterable(zip(*[column[some] for column in columns])))
 
     # for commands that read
 

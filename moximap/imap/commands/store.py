@@ -27,6 +27,8 @@ from moximap.values import Changes, Known, NumSet, Stored
 _HOW: dict[bytes, Literal["+", "-", "="]] = {b"+": "+", b"-": "-", b"": "="}
 #: Messages that are changed without a trip through a thread.
 FEW = 10
+#: Responses that are made before their rows are written: 50 octets each, in memory until then.
+MOST_DRAWN = 100_000
 
 _TOLD = Reply(told=True)
 
@@ -106,8 +108,9 @@ class Draft:
             self._pool.soon(lambda: self._draw(changes))
 
     def _draw(self, changes: Changes) -> None:
-        if self._wanted:
-            self._drawn = changes, self._view.fetches(changes.uids, changes.flags, changes.modseqs)
+        if self._wanted and len(changes.uids) <= MOST_DRAWN:
+            told = self._view.fetches(changes.uids, changes.flags, changes.modseqs)
+            self._drawn = changes, list(told)
 
     def take(self) -> Drawn | None:
         """What was made; it is too late now for more."""
