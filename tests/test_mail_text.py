@@ -90,6 +90,9 @@ class PreviewTests(SynchronousTestCase):
         self.assertEqual(preview_of(b"\r\n \r\n a\r\n\tb\0c\r\n"), "a b c")
         self.assertEqual(preview_of(b"\r\n" + b"x" * 1000), "x" * 200)
         self.assertEqual(preview_of(b"\r\n" + b" " * 100_000 + b"late"), "late")
+        for gap in range(180, 220):        # where the 200th character is far behind, or between two words
+            words = "first" + " " * gap + "ab " * gap
+            self.assertEqual(preview_of(b"\r\n" + words.encode()), " ".join(words.split())[:200])
 
     def test_quoted_lines_are_left_out_if_there_are_others(self) -> None:
         self.assertEqual(preview_of(b"\r\n> quoted\r\nown\r\n"), "own")

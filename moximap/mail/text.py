@@ -91,4 +91,9 @@ def _squeeze(text: str) -> str:
 
 
 def _words(text: str) -> str:
-    return " ".join(_controls(" ", text).split())[:PREVIEW_LENGTH]
+    words = ""
+    for some in (text[: 2 * PREVIEW_LENGTH], text):  # nearly always as much as is needed
+        words = " ".join(_controls(" ", some).split())[:PREVIEW_LENGTH]
+        if len(words) == PREVIEW_LENGTH:
+            break
+    return words
