@@ -323,6 +323,6 @@ def create(home: Path) -> None:
         counters = Counters(modseq=0, uidvalidity=int(time()), contents=0, keywordsets=0)
         connection.execute("INSERT INTO account VALUES (1, 0, 0, 0, 0, ?)", (digest.VERSION,))
         mailboxes.found(Transaction(connection, counters))
-        counters.write(connection)
+        counters.write(connection.execute)
 
     database.create(home / DATABASE, SCHEMA, fill)

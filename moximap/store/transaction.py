@@ -40,17 +40,16 @@ class Counters:
     keywordsets: int
 
     @classmethod
-    def read(cls, connection: apsw.Connection) -> Counters:
-        return cls(*one(connection.execute,
-                        "SELECT modseq, uidvalidity, contents, keywordsets FROM account"))
+    def read(cls, execute: Execute) -> Counters:
+        [row] = every(execute, "SELECT modseq, uidvalidity, contents, keywordsets FROM account")
+        return cls(*row)
 
     def copy(self) -> Counters:
         return Counters(self.modseq, self.uidvalidity, self.contents, self.keywordsets)
 
-    def write(self, connection: apsw.Connection) -> None:
-        connection.execute(
-            "UPDATE account SET modseq = ?, uidvalidity = ?, contents = ?, keywordsets = ?",
-            (self.modseq, self.uidvalidity, self.contents, self.keywordsets))
+    def write(self, execute: Execute) -> None:
+        execute("UPDATE account SET modseq = ?, uidvalidity = ?, contents = ?, keywordsets = ?",
+                (self.modseq, self.uidvalidity, self.contents, self.keywordsets))
 
 
 @attrs.define
@@ -174,8 +173,9 @@ class Transaction:
                       expunged: array[int] | None = None) -> Changes:
         """The same, of a mailbox whose modseq was ``since``."""
         gone = array("I") if expunged is None else expunged
-        stamp = array("Q", [self.modseq])
-        return Changes(mailbox, since, self.modseq, uids, codes, stamp * len(uids), gone, stamp * len(gone))
+        modseq = self.modseq
+        stamp = array("Q", [modseq])
+        return Changes(mailbox, since, modseq, uids, codes, stamp * len(uids), gone, stamp * len(gone))
 
 
 def runs(uids: Sequence[int]) -> list[tuple[int, int]]:

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 import apsw
 import attrs
 
-from moximap.store.database import PATIENCE, Patience, Removal, translate, translated
+from moximap.store.database import PATIENCE, Patience, Execute, Removal, fail, translate
 from moximap.store.errors import Busy, Unavailable
 from moximap.store.flags import FlagTable
 from moximap.store.transaction import Counters, Transaction
@@ -89,6 +89,7 @@ class Writer:
                  committed: Callable[[bool], None]) -> None:
         self._connect = connect
         self._connection: apsw.Connection | None = None
+        self._execute: Execute                     # what is the writer's own has a cursor of its own
         self._removed: Removal
         self._patience = Patience(PATIENCE)
         self._flags = flags
@@ -116,31 +117,45 @@ class Writer:
 
     def run_now(self, work: Callable[[Transaction], T]) -> T:
         """Run an operation that need not be durable, if that takes no waiting for anybody; else Busy."""
-        return self.begin_now(work, durable=False)()
+        self._lead_alone()
+        try:
+            result, changed = self._begin_at_once(work, durable=False)
+            self._end_or_nothing(changed)
+            return result
+        except BaseException as error:
+            fail(error)
+            raise
+        finally:
+            self._queue.pass_on()
 
     def begin_now(self, work: Callable[[Transaction], T], durable: bool = True) -> Callable[[], T]:
         """Run an operation if that takes no waiting for anybody, else Busy; what is given commits it.
 
         It must be called, once, and in any thread: until then nobody else writes.
         """
-        if not self._queue.lead_alone():
-            raise Busy("another thread is writing")
+        self._lead_alone()
         try:
-            with translated():
-                result, after = self._begin_at_once(work, durable)
-        except BaseException:
+            result, changed = self._begin_at_once(work, durable)
+        except BaseException as error:
             self._queue.pass_on()
+            fail(error)
             raise
 
         def commit() -> T:
             try:
-                with translated():
-                    self._end_or_nothing(after)
+                self._end_or_nothing(changed)
+            except BaseException as error:
+                fail(error)
+                raise
             finally:
                 self._queue.pass_on()
             return result
 
         return commit
+
+    def _lead_alone(self) -> None:
+        if not self._queue.lead_alone():
+            raise Busy("another thread is writing")
 
     def close(self) -> None:
         """Close the connection; what waits, and what comes, is Unavailable."""
@@ -170,6 +185,7 @@ class Writer:
             connection = self._connect()
             connection.set_busy_handler(self._patience)
             self._removed = Removal(connection)
+            self._execute = connection.cursor().execute
             self._connection = connection
         return self._connection
 
@@ -193,8 +209,8 @@ class Writer:
         if durable is not self._durable:
             connection.pragma("synchronous", "full" if durable else "normal")
             self._durable = durable
-        connection.execute("BEGIN IMMEDIATE")
-        before = Counters.read(connection)
+        self._execute("BEGIN IMMEDIATE")
+        before = Counters.read(self._execute)
         self._flags.catch_up(connection, before.keywordsets)
         return before
 
@@ -208,16 +224,15 @@ class Writer:
 
     def _counted(self, before: Counters, after: Counters) -> Counters | None:
         """Write the counters, where they have changed."""
-        assert self._connection is not None
         if after == before:
             return None
-        after.write(self._connection)
+        after.write(self._execute)
         return after
 
     def _end(self, after: Counters | None) -> None:
         """Commit what `_begin` did."""
         assert self._connection is not None
-        self._connection.execute("COMMIT")
+        self._execute("COMMIT")
         if after is not None:
             self._flags.catch_up(self._connection, after.keywordsets)
             self._committed(self._durable)
@@ -262,7 +277,7 @@ class Writer:
 
     def _roll_back(self) -> None:
         if self._connection is not None and self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
+            self._execute("ROLLBACK")
 
 
 def _fail(batch: list[Job[object]], error: BaseException) -> None:
