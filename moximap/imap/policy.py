@@ -76,7 +76,9 @@ class Usual:
             await room.refresh(view.image)
         if view.settled() and answered is None:
             return
-        changes = await self._changes(view)
+        changes = view.image.since(view.told)
+        if changes is None:
+            changes = await self._older(view)
         if session.view is view:
             await self.show(view, changes, may_expunge, answered)
 
@@ -89,11 +91,8 @@ class Usual:
                 await self.session.out.ready()
             self.session.write(told)
 
-    async def _changes(self, view: View) -> list[Changes]:
-        """The log from where this view is up to where the image is."""
-        changes = view.image.since(view.told)
-        if changes is not None:
-            return changes
+    async def _older(self, view: View) -> list[Changes]:
+        """The log from where this view is up to where the image is, which does not have all of it."""
         session = self.session
         older: Changes = await session.call(session.account.changes, view.mailbox.id, view.told)
         view.image.apply(older)

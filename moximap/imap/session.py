@@ -201,7 +201,7 @@ class Session:
         self.insist_on_writing()
         assert self.room is not None
         written = self.room.write_few(method, *args, **kwargs)
-        return written.addCallback(self._wrote) if isinstance(written, Deferred) else self._wrote(written)
+        return self._wrote(written) if isinstance(written, Written) else written.addCallback(self._wrote)
 
     def change_in_halves(self, begin: Callable[..., Callable[[], _W]], method: Callable[..., _W],
                          *args: Any) -> Deferred[_W]:

@@ -312,6 +312,9 @@ class View:
             columns.append(modseqs)
             end = b") MODSEQ (%d))\r\n"
         forms = {code: self.numbering.head + b"FLAGS (" + self.flags(code) + end for code in set(flags)}
+        if len(flags) == 1:                       # most often, and all that follows would be for one line
+            yield forms[flags[0]] % tuple([column[0] for column in columns])
+            return
         for start in range(0, len(flags), _AT_ONCE):
             some = slice(start, start + _AT_ONCE)
             form = b"".join(map(forms.__getitem__, flags[some]))

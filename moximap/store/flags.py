@@ -40,7 +40,7 @@ class FlagTable:
         self._lock = Lock()
         self._names: dict[int, tuple[str, ...]] = {}
         self._sets: list[tuple[str, ...]] = [()]
-        self._keywords: dict[str, str] = {}
+        self._keywords: tuple[str, ...] = ()
         self._codes: dict[str, frozenset[int]] = {}
 
     def names(self, code: int) -> tuple[str, ...]:
@@ -51,7 +51,7 @@ class FlagTable:
         return known
 
     def keywords(self) -> tuple[str, ...]:
-        return tuple(self._keywords.values())
+        return self._keywords
 
     def codes(self, name: str) -> frozenset[int] | None:
         return self._codes.get(name.casefold(), frozenset())
@@ -67,7 +67,8 @@ class FlagTable:
         self.catch_up(connection, code >> SYSTEM_BITS)
 
     def _load(self, connection: apsw.Connection) -> None:
-        self._keywords = dict(every(connection.execute, "SELECT folded, name FROM keyword ORDER BY id"))
+        self._keywords = tuple(name for name, in every(connection.execute,
+                                                       "SELECT name FROM keyword ORDER BY id"))
         first = len(self._sets)
         rows = connection.execute("SELECT id, names FROM keywordset WHERE id >= ? ORDER BY id", (first,))
         new = [(number, tuple(names.split(" "))) for number, names in rows]

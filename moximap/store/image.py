@@ -54,8 +54,9 @@ class Image:
         if changes.uids:
             self._update(changes)
         self.modseq = changes.modseq
-        latest = slice(-1, None) if changes.since else slice(None)       # they ascend
-        self.highest = max([self.highest, *changes.modseqs[latest], *changes.expunged_modseqs[latest]])
+        for modseqs in (changes.modseqs, changes.expunged_modseqs):
+            if modseqs:
+                self.highest = max(self.highest, modseqs[-1] if changes.since else max(modseqs))
         self._remember(changes)
         return True
 

@@ -80,9 +80,10 @@ async def change_flags(session: Session, uids: array[int], how: Literal["+", "-"
         draft = Draft(session.site.pool, view, flags, silent)
         options = {**options, "soon": draft.soon}
     change = session.change_few if draft is None else session.change
+    known = _known(session, view, uids)
     stored: Stored | Deferred[Stored] = change(session.account.store, view.mailbox.id, targets, how, flags,
-                                               cursor=view.changed, known=_known(session, uids), **options)
-    if isinstance(stored, Deferred):
+                                               cursor=view.changed, known=known, **options)
+    if not isinstance(stored, Stored):            # of Deferred, an abstract class, it is slow to ask
         with session.waiting(Progress()):
             stored = await stored
     drawn = None if draft is None else draft.take()
@@ -118,9 +119,9 @@ class Draft:
         return self._drawn
 
 
-def _known(session: Session, uids: array[int]) -> Known | None:
+def _known(session: Session, view: View, uids: array[int]) -> Known | None:
     """What memory has of the targets, so that the store need not read them."""
-    view, room = session.selected, session.room
+    room = session.room
     assert room is not None
     columns = view.image.columns(uids) if room.fresh(view.image) else None
     return None if columns is None else Known(view.image.modseq, uids, columns[0])
