@@ -22,6 +22,7 @@ from zope.interface import implementer
 from moximap.mail import digest as digests
 from moximap.store.database import sync_directory, translated
 from moximap.store.errors import Cannot, Unavailable
+from moximap.store.filecache import Lately
 from moximap.store.flags import Flags
 from moximap.store.interfaces import IContent, ISpool, NewMessage
 from moximap.values import InternalDate
@@ -179,6 +180,7 @@ class Files:
     def __init__(self, home: Path, token: str) -> None:
         self._home = home
         self._token = token
+        self._lately = Lately()
 
     def spool(self) -> Spool:
         return Spool(self._home / "tmp" / f"{self._token}.{secrets.token_hex(8)}")
@@ -240,7 +242,9 @@ class Files:
             checksum = sha256(data).digest()
             head = data[:header_size]
         name = f"{secrets.token_hex(1)}/{spool.path.name}"
-        spool.put(self._home / "large" / name)
+        target = self._home / "large" / name
+        spool.put(target)
+        self._lately.add(target, spool.size)
         return Prepared(flags, date, spool.size, header_size, checksum, digest, head, None, name)
 
 
