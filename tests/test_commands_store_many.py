@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from unittest import mock
 
-from moximap.imap import view
+from twisted.internet.defer import Deferred
+
+from moximap.imap import intake, view
 from moximap.imap.commands import store
 from moximap.imap.view import View
 from moximap.store.errors import Unavailable
@@ -86,6 +88,33 @@ class ManyTests(DialogueCase):
         rest = client.received()
         self.assertEqual((first + rest).count(b" FETCH ("), COUNT)
         self.assertTrue(rest.rstrip().splitlines()[-1].startswith(b"a OK"))
+
+    def test_nothing_is_told_behind_a_bye(self) -> None:
+        self.patch(view, "_AT_ONCE", 5)
+        self.patch(store, "MOST_DRAWN", 0)
+        self.patch(intake, "TURN", -1)                    # after each piece others are let in
+        others: list[Deferred[None]] = []
+        self.patch(intake.Intake, "_others", lambda protocol: [others.append(Deferred()), others[-1]][1])
+
+        def let(turns: int) -> None:
+            for _ in range(turns):
+                if others:
+                    others.pop(0).callback(None)
+
+        for change in (b"+FLAGS (\\Seen)", b"(UNCHANGEDSINCE 1000) +FLAGS (\\Flagged)"):
+            client = self.client(change.decode())
+            client.send(b"s SELECT INBOX\r\n")
+            let(9)
+            client.received()
+            client.send(b"a STORE 1:* %b\r\n" % change)
+            let(1)
+            client.protocol.dismiss("shutting down")
+            told = client.received()
+            self.assertLess(told.count(b" FETCH ("), COUNT)
+            self.assertTrue(told.endswith(b"* BYE shutting down\r\n"), told)
+            let(99)
+            self.assertEqual(client.received(), b"")
+            self.assertTrue(client.transport.disconnecting)
 
     def test_names_of_new_keywords_are_known_when_they_are_told(self) -> None:
         told = SEEN.replace("\\Seen", "new")

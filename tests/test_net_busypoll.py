@@ -33,9 +33,10 @@ class BusyPollTests(SynchronousTestCase):
     def serve(self, after: float, takes: float = 20e-6) -> None:
         """Somebody has sent something, and is answered."""
         self.time += after
-        self.poll.came()
+        self.poll.came(self.poll.latest)
         self.time += takes
-        self.poll.served()
+        self.assertEqual(self.poll.served(), self.time)
+        self.assertEqual(self.poll.latest, self.time)
 
     def stays(self) -> bool:
         """Whether the reactor would wait for no event."""
@@ -69,6 +70,21 @@ class BusyPollTests(SynchronousTestCase):
         self.serve(AWAKE / 2)
         self.assertIn(self.pass_time(1) - round(AWAKE / 10e-6), (0, 1))       # binary fractions
         self.assertFalse(self.stays())
+
+    def test_what_others_are_asked_meanwhile_does_not_count(self) -> None:
+        mine = self.time
+        for _ in range(5):
+            self.serve(AWAKE / 2)
+        self.pass_time(1)
+        self.poll.came(mine)
+        self.poll.served()
+        self.assertFalse(self.stays())
+
+    def test_a_connection_may_come_soon_after_anything(self) -> None:
+        self.serve(5)
+        self.time += AWAKE / 2
+        self.assertEqual(self.poll.accepting(lambda: "accepted"), "accepted")
+        self.assertTrue(self.stays())
 
     def test_who_did_not_come_in_time_is_not_waited_for_again(self) -> None:
         self.serve(5)
@@ -137,11 +153,12 @@ class ListeningTests(TestCase):
             def start(self) -> None:
                 told.append("start")
 
-            def came(self) -> None:
+            def came(self, before: float) -> None:
                 told.append("came")
 
-            def served(self) -> None:
+            def served(self) -> float:
                 told.append("served")
+                return 0.0
 
             def stop(self) -> None:
                 told.append("stop")

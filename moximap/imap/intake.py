@@ -249,14 +249,23 @@ class Intake(LineReceiver):
         return line
 
     def ready(self) -> Awaitable[None]:
-        """Wait until the client has read enough that more may be written, and others had their turn; Gone."""
+        """Wait until the client has read enough that more may be written, and others had their turn.
+
+        Gone, where nothing may be written any more: also behind a BYE.
+        """
+        self._insist()
         return self._next_turn() if self._turn_is_over() else self._outlet.ready()
+
+    def _insist(self) -> None:
+        if self._closing:
+            raise Gone()
 
     def _turn_is_over(self) -> bool:
         return self.site.reactor.seconds() - self._turn > TURN
 
     async def _next_turn(self) -> None:
         await self._others()
+        self._insist()
         await self._outlet.ready()
 
     def _others(self) -> Deferred[None]:

@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 T = TypeVar("T")
 
-#: Seconds to stay awake.  Nobody waits so short a time over a real network.
+#: Seconds to stay awake.  Over a real network nobody answers so soon.
 AWAKE: Final = 100e-6
 #: A turn of a reactor that finds nothing takes a few µs.  In one of so many seconds somebody else had the
 #: processor, and may have waited for it: perhaps the client.
@@ -30,10 +30,11 @@ def can_poll() -> bool:
 
 
 class BusyPoll:
-    """Told of each reading from a connection, keeps one reactor from sleeping after those that came soon.
+    """Told of each reading from a connection, keeps one reactor from sleeping after those that came soon
+    after what their connection had been answered.
 
-    If nobody came while it was awake it sleeps, until two readings are close to each other again: what is
-    wasted is at most one ``AWAKE`` for each of these.
+    If nothing came while it was awake it sleeps, until that happens again: what is wasted is at most one
+    ``AWAKE`` for each of these.
     """
 
     def __init__(self, reactor: IReactorTime, now: Callable[[], float] = perf_counter) -> None:
@@ -48,24 +49,30 @@ class BusyPoll:
         """Go on after a stop; a new one need not be told."""
         self._stopped = False
 
-    def came(self) -> None:
-        """A connection has something to be read."""
+    @property
+    def latest(self) -> float:
+        """When something was served last."""
+        return self._served
+
+    def came(self, before: float) -> None:
+        """A connection has something to be read, which was served last at ``before``."""
         now = self._now()
-        self._soon = now - self._served < AWAKE
+        self._soon = now - before < AWAKE
         if self._turn is not None:
             self._look(now)
 
-    def served(self) -> None:
-        """It was read, and answered as far as that could be done at once."""
+    def served(self) -> float:
+        """It was read, and answered as far as that could be done at once; the moment."""
         now = self._served = self._looked = self._now()
         if self._soon and now >= self._rested and not self._stopped:
             self._until = now + AWAKE
             if self._turn is None:
                 self._turn = self._reactor.callLater(0, self._stay)
+        return now
 
-    def during(self, read: Callable[[], T]) -> T:
-        """Read, and be told of it."""
-        self.came()
+    def accepting(self, read: Callable[[], T]) -> T:
+        """Take connections, and be told of it: one may come soon after another one's end."""
+        self.came(self._served)
         try:
             return read()
         finally:

@@ -40,6 +40,7 @@ class PromptServer(tcp.Server):
         """``connection``: what ``tcp.Port`` gives a transport."""
         super().__init__(*connection)
         self._poll = poll
+        self._served = 0.0
 
     def write(self, data: bytes) -> None:
         if self.connected and not (self._due or self._waits or self.TLS or self._aborting):
@@ -63,7 +64,13 @@ class PromptServer(tcp.Server):
             super().stopWriting()  # type: ignore[no-untyped-call]
 
     def doRead(self) -> Any:
-        return self._read() if self._poll is None else self._poll.during(self._read)
+        if self._poll is None:
+            return self._read()
+        self._poll.came(self._served or self._poll.latest)         # at first, since it was accepted
+        try:
+            return self._read()
+        finally:
+            self._served = self._poll.served()
 
     def _read(self) -> Any:
         self._reading = True
@@ -99,7 +106,7 @@ def send_promptly(port: IListeningPort, poll: BusyPoll | None = None) -> None:
         prompt: Any = port
         prompt.transport = partial(PromptServer, poll)
         if poll is not None:
-            prompt.doRead = partial(poll.during, port.doRead)      # accepting is reading, too
+            prompt.doRead = partial(poll.accepting, port.doRead)
 
 
 class PromptTLSFactory(TLSMemoryBIOFactory):

@@ -170,4 +170,5 @@ class EraseSoon(Housework):
 
     def _give_up(self, failure: Failure) -> bool:
         self._asked = False
+        self._limit = ERASE_BATCH
         return super()._give_up(failure)

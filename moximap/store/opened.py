@@ -289,16 +289,17 @@ class OpenAccount:
         self._listeners.pop(who, None)
 
     def bell(self, modseq: int = 0) -> None:
-        """Another process wrote: nothing here is fresh, and it may wait for us to let something go."""
-        self.overslept()
+        """Another process wrote."""
         self._last = max(self._last, modseq)
-        self._erasing.soon()
+        self.overslept()
         for _, listener in list(self._listeners.values()):
             listener(None)
 
     def overslept(self) -> None:
-        """Others may have written without ringing: nothing here is fresh."""
+        """Others may have written without ringing: nothing here is fresh, and they may wait for us to let
+        something go."""
         self.heard += 1
+        self._erasing.soon()
 
     def _tell(self, mailboxes: set[int]) -> None:
         for wanted, listener in list(self._listeners.values()):

@@ -28,6 +28,7 @@ SLOW = 0.003
 TOO_SLOW = 0.03
 DISTRUST = 200
 #: Seconds after which a call that runs in a thread waits for SQLite: then the reactor thread may compute.
+#: A reactor that has nothing else to do wakes at a full millisecond.
 MEANWHILE = 0.0005
 
 _Job = tuple["Deferred[Any]", Callable[..., Any], tuple[Any, ...], dict[str, Any]]
