@@ -61,6 +61,15 @@ class EraseSoonTests(SynchronousTestCase):
         self.clock.advance(ERASE_DELAY)
         self.assertEqual(self.limits[-1], ERASE_BATCH)
 
+    def test_with_writes_going_on_batches_stay_small(self) -> None:
+        self.more = [True] * 5
+        self.elsewhere = 0.0
+        self.soon.soon()
+        self.clock.pump([ERASE_DELAY, *[BUSY_PAUSE[0]] * 2])
+        self.elsewhere = inf
+        self.clock.pump([BUSY_PAUSE[0], *[PAUSE[0]] * 2])
+        self.assertEqual(self.limits, [ERASE_BATCH] * 4 + [ERASE_BATCH * 2, ERASE_BATCH * 4])
+
     def test_with_writes_going_on_it_rests_and_so_does_the_next_account(self) -> None:
         other = self.another()
         for each in (self.soon, other):

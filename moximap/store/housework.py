@@ -28,8 +28,8 @@ LONGEST_PAUSE: Final = 30.0
 ERASE_DELAY = 20.0
 ERASE_BATCH: Final = 50
 LARGEST_BATCH: Final = 1600
-#: Seconds of a batch: the next one is larger after a quicker one, and smaller after one that took longer.  Of
-#: copies, whose contents stay, the largest is let go in that time.
+#: Seconds of a batch: while it is quiet the next one is larger after a quicker one, and smaller after a slower
+#: one.  Of copies, whose contents stay, the largest is let go in that time.
 BATCH_TIME: Final = (0.005, 0.02)
 
 #: Gives, when it is done, whether there is more to do; it never fails.
@@ -51,6 +51,11 @@ class Turn:
         self._working = False
         self._rest = 0.0                           # until when
         self._timer: IDelayedCall | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Somebody writes, in whatever process."""
+        return self._reactor.seconds() - self.written < QUIET or self._elsewhere() < QUIET
 
     def ask(self, batch: Batch) -> None:
         """Run a batch, when those that were asked for before are done."""
@@ -82,8 +87,7 @@ class Turn:
     def _done(self, more: bool, started: float) -> None:
         self._working = False
         now = self._reactor.seconds()
-        busy = now - self.written < QUIET or self._elsewhere() < QUIET
-        least, times = BUSY_PAUSE if busy else PAUSE
+        least, times = BUSY_PAUSE if self.busy else PAUSE
         self._rest = now + min(max(least * more, times * (now - started)), LONGEST_PAUSE)
         self._go_on()
 
@@ -151,15 +155,12 @@ class EraseSoon(Housework):
 
     def _work(self) -> Deferred[bool]:
         self._again = False
-        return self._step(self._limit)
+        return self._step(ERASE_BATCH if self._turn.busy else self._limit)
 
     def _done(self, result: bool, started: float) -> bool:
         if result:
-            took, (short, long) = self._reactor.seconds() - started, BATCH_TIME
-            if took < short:
-                self._limit = min(self._limit * 2, LARGEST_BATCH)
-            elif took > long:
-                self._limit = max(self._limit // 2, ERASE_BATCH)
+            if not self._turn.busy:
+                self._measure(self._reactor.seconds() - started)
             self._due()
         else:
             self._asked = False
@@ -167,6 +168,13 @@ class EraseSoon(Housework):
             if self._again:
                 self.soon()
         return result
+
+    def _measure(self, took: float) -> None:
+        short, long = BATCH_TIME
+        if took < short:
+            self._limit = min(self._limit * 2, LARGEST_BATCH)
+        elif took > long:
+            self._limit = max(self._limit // 2, ERASE_BATCH)
 
     def _give_up(self, failure: Failure) -> bool:
         self._asked = False
