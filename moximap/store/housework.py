@@ -28,7 +28,7 @@ LONGEST_PAUSE: Final = 30.0
 ERASE_DELAY = 20.0
 ERASE_BATCH: Final = 50
 LARGEST_BATCH: Final = 1600
-#: Seconds of a batch: while it is quiet the next one is larger after a quicker one, and smaller after a slower
+#: Seconds of a batch: while it is quiet the next one is larger after a quick one, and smaller after a slow
 #: one.  Of copies, whose contents stay, the largest is let go in that time.
 BATCH_TIME: Final = (0.005, 0.02)
 
