@@ -145,7 +145,7 @@ class HintTests(StoreCase, OnDisk):
         self.assertEqual(list(self.account.check()), [])
 
 
-class BrokenTests(StoreCase):
+class BrokenTests(StoreCase, OnDisk):
     def test_a_change_of_many_that_breaks_in_the_midst_changes_none(self) -> None:
         self.append()
         self.append(flags=("\\Draft",))
