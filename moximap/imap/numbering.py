@@ -65,12 +65,11 @@ class SequenceNumbers:
         count = len(view.uids)
         if not count and all(None in ends for ends in numbers):
             return array("I")                  # 1:* of an empty mailbox: clients mean nothing bad
-        ends = [(low or count, high or count) for low, high in numbers]
-        chosen = ends if len(ends) == 1 and ends[0][0] <= ends[0][1] else NumSet.merge(ends).ranges
-        if chosen[-1][1] > count or not count:
-            raise Bad(f"there is no message {chosen[-1][1]}: the mailbox has {count}")
+        chosen = NumSet.merge([(low or count, high or count) for low, high in numbers])
+        if chosen.ranges[-1][1] > count or not count:
+            raise Bad(f"there is no message {chosen.ranges[-1][1]}: the mailbox has {count}")
         out = array("I")
-        for low, high in chosen:
+        for low, high in chosen.ranges:
             out.extend(view.uids[low - 1:high])
         return out
 

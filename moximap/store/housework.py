@@ -151,6 +151,7 @@ class EraseSoon(Housework):
             self._again = self._again or self._timer is None     # a batch is at it, or next
         else:
             self._asked = True
+            self._limit = ERASE_BATCH
             self._wait(ERASE_DELAY)
 
     def _work(self) -> Deferred[bool]:
@@ -164,7 +165,6 @@ class EraseSoon(Housework):
             self._due()
         else:
             self._asked = False
-            self._limit = ERASE_BATCH
             if self._again:
                 self.soon()
         return result
@@ -178,5 +178,4 @@ class EraseSoon(Housework):
 
     def _give_up(self, failure: Failure) -> bool:
         self._asked = False
-        self._limit = ERASE_BATCH
         return super()._give_up(failure)

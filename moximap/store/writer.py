@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 import apsw
 import attrs
 
-from moximap.store.database import PATIENCE, Patience, Execute, Removal, fail, translate
+from moximap.store.database import PATIENCE, Execute, Patience, Removal, translate, translated
 from moximap.store.errors import Busy, Unavailable
 from moximap.store.flags import FlagTable
 from moximap.store.transaction import Counters, Transaction
@@ -119,12 +119,10 @@ class Writer:
         """Run an operation that need not be durable, if that takes no waiting for anybody; else Busy."""
         self._lead_alone()
         try:
-            result, changed = self._begin_at_once(work, durable=False)
-            self._end_or_nothing(changed)
+            with translated():
+                result, changed = self._begin_at_once(work, durable=False)
+                self._end_or_nothing(changed)
             return result
-        except BaseException as error:
-            fail(error)
-            raise
         finally:
             self._queue.pass_on()
 
@@ -135,18 +133,16 @@ class Writer:
         """
         self._lead_alone()
         try:
-            result, changed = self._begin_at_once(work, durable)
-        except BaseException as error:
+            with translated():
+                result, changed = self._begin_at_once(work, durable)
+        except BaseException:
             self._queue.pass_on()
-            fail(error)
             raise
 
         def commit() -> T:
             try:
-                self._end_or_nothing(changed)
-            except BaseException as error:
-                fail(error)
-                raise
+                with translated():
+                    self._end_or_nothing(changed)
             finally:
                 self._queue.pass_on()
             return result
