@@ -33,10 +33,11 @@ class BusyPollTests(SynchronousTestCase):
     def serve(self, after: float, takes: float = 20e-6) -> None:
         """Somebody has sent something, and is answered."""
         self.time += after
-        self.poll.came(self.poll.latest)
-        self.time += takes
-        self.assertEqual(self.poll.served(), self.time)
+        self.poll.during(lambda: self.pass_by(takes), self.poll.latest)
         self.assertEqual(self.poll.latest, self.time)
+
+    def pass_by(self, seconds: float) -> None:
+        self.time += seconds
 
     def stays(self) -> bool:
         """Whether the reactor would wait for no event."""
@@ -76,14 +77,13 @@ class BusyPollTests(SynchronousTestCase):
         for _ in range(5):
             self.serve(AWAKE / 2)
         self.pass_time(1)
-        self.poll.came(mine)
-        self.poll.served()
+        self.poll.during(lambda: None, mine)
         self.assertFalse(self.stays())
 
     def test_a_connection_may_come_soon_after_anything(self) -> None:
         self.serve(5)
         self.time += AWAKE / 2
-        self.assertEqual(self.poll.accepting(lambda: "accepted"), "accepted")
+        self.assertEqual(self.poll.during(lambda: "accepted"), "accepted")
         self.assertTrue(self.stays())
 
     def test_who_did_not_come_in_time_is_not_waited_for_again(self) -> None:
@@ -153,12 +153,12 @@ class ListeningTests(TestCase):
             def start(self) -> None:
                 told.append("start")
 
-            def came(self, before: float) -> None:
+            def during(self, read: Any, before: float = 0.0) -> Any:
                 told.append("came")
-
-            def served(self) -> float:
-                told.append("served")
-                return 0.0
+                try:
+                    return read()
+                finally:
+                    told.append("served")
 
             def stop(self) -> None:
                 told.append("stop")

@@ -41,42 +41,36 @@ class BusyPoll:
         """``now``: seconds, by a clock that tells microseconds."""
         self._reactor: Any = reactor
         self._now = now
-        self._served = self._looked = self._until = self._rested = 0.0
+        self.latest = 0.0                          # when reading ended last
+        self._looked = self._until = self._rested = 0.0
         self._turn: IDelayedCall | None = None
-        self._soon = self._stopped = False
+        self._stopped = False
 
     def start(self) -> None:
         """Go on after a stop; a new one need not be told."""
         self._stopped = False
 
-    @property
-    def latest(self) -> float:
-        """When something was served last."""
-        return self._served
+    def during(self, read: Callable[[], T], before: float = 0.0) -> T:
+        """Read from a connection whose last reading ended at ``before``.
 
-    def came(self, before: float) -> None:
-        """A connection has something to be read, which was served last at ``before``."""
+        0: it had none, or connections are taken; that may come soon after what another one was answered.
+        """
         now = self._now()
-        self._soon = now - before < AWAKE
+        soon = now - (before or self.latest) < AWAKE
         if self._turn is not None:
             self._look(now)
-
-    def served(self) -> float:
-        """It was read, and answered as far as that could be done at once; the moment."""
-        now = self._served = self._looked = self._now()
-        if self._soon and now >= self._rested and not self._stopped:
-            self._until = now + AWAKE
-            if self._turn is None:
-                self._turn = self._reactor.callLater(0, self._stay)
-        return now
-
-    def accepting(self, read: Callable[[], T]) -> T:
-        """Take connections, and be told of it: one may come soon after another one's end."""
-        self.came(self._served)
         try:
             return read()
         finally:
-            self.served()
+            self._served(soon)
+
+    def _served(self, soon: bool) -> None:
+        """Something was read, and answered as far as that could be done at once."""
+        now = self.latest = self._looked = self._now()
+        if soon and now >= self._rested and not self._stopped:
+            self._until = now + AWAKE
+            if self._turn is None:
+                self._turn = self._reactor.callLater(0, self._stay)
 
     def stop(self) -> None:
         """Leave nothing to be called."""

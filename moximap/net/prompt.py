@@ -66,11 +66,10 @@ class PromptServer(tcp.Server):
     def doRead(self) -> Any:
         if self._poll is None:
             return self._read()
-        self._poll.came(self._served or self._poll.latest)         # at first, since it was accepted
         try:
-            return self._read()
+            return self._poll.during(self._read, self._served)
         finally:
-            self._served = self._poll.served()
+            self._served = self._poll.latest
 
     def _read(self) -> Any:
         self._reading = True
@@ -106,7 +105,7 @@ def send_promptly(port: IListeningPort, poll: BusyPoll | None = None) -> None:
         prompt: Any = port
         prompt.transport = partial(PromptServer, poll)
         if poll is not None:
-            prompt.doRead = partial(poll.accepting, port.doRead)
+            prompt.doRead = partial(poll.during, port.doRead)
 
 
 class PromptTLSFactory(TLSMemoryBIOFactory):
