@@ -127,6 +127,12 @@ class MarksTests(SynchronousTestCase):
                 text = first + marks * 40 + last
                 self.assertEqual(casemap(text), normalize("NFKD", "".join(map(collation._titlecase, text))))
 
+    def test_many_marks_are_seen_wherever_they_begin(self) -> None:
+        self.patch(collation, "_in_order", lambda run: "seen")
+        for at in range(70):
+            for mark in "\u0301\u309a\U0001d165":
+                self.assertEqual(casemap("A" * at + mark * 32), "A" * at + "seen")
+
     def test_all_marks_are_known(self) -> None:
         """Those above U+FFFF are in the pattern whatever they are."""
         marks = collation._many_marks()

@@ -1,7 +1,11 @@
 """Transfer encodings, charsets, text of parts, previews (moximap.mail.text)."""
 
 import base64
+import binascii
+import re
 
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from moximap.mail.charsets import codec_name
@@ -39,6 +43,11 @@ class TransferTests(SynchronousTestCase):
     def test_quoted_printable_forgives_everything(self) -> None:
         encoded = b"a=3D=\r\nb =20 \t\r\nc=zz=4"
         self.assertEqual(decode_transfer("quoted-printable", encoded), b"a=b  \r\nc=zz=4")
+
+    @given(st.text(" \t\r\na=").map(str.encode))
+    def test_white_space_before_a_line_end_is_no_data(self, encoded: bytes) -> None:
+        stripped = re.sub(rb"[ \t]+(?=\r?\n|\Z)", b"", encoded)
+        self.assertEqual(decode_transfer("quoted-printable", encoded), binascii.a2b_qp(stripped))
 
     def test_uuencode_is_decoded(self) -> None:
         self.assertEqual(decode_transfer("x-uuencode", b"x\nbegin 644 a\n%:&5L;&\\ \n`\nend\ny"), b"hello")
@@ -80,6 +89,10 @@ class HtmlTests(SynchronousTestCase):
     def test_tags_scripts_and_styles_are_not_text(self) -> None:
         html = "<title>t</title><style>s</style><body>a<script>x</script><p>b&amp;c<br>d</body>"
         self.assertEqual(html_text(html).split(), ["a", "b&c", "d"])
+
+    def test_what_is_not_text_is_known_in_any_spelling(self) -> None:
+        for tag in ("SCRIPT", "sTyle\n", "scr\0ipt", "template x='>'", "TEMPLATE"):
+            self.assertEqual(html_text(f"a<{tag}>x</{tag.split()[0]}>b").split(), ["a", "b"], tag)
 
     def test_deep_nesting_is_text_all_the_same(self) -> None:
         self.assertEqual(html_text("<div>" * 200_000 + "x &lt;").split(), ["x", "<"])

@@ -63,7 +63,9 @@ def _pieces(text: str) -> Iterator[str]:
 
 def _decomposed(text: str) -> str:
     """In Unicode's form NFKD."""
-    return normalize("NFKD", _many_marks().sub(_in_order, text))
+    if _a_mark().search(text[::_MARKS]):     # so many in a row have one of them at such a place
+        text = _many_marks().sub(_in_order, text)
+    return normalize("NFKD", text)
 
 
 def _in_order(run: re.Match[str]) -> str:
@@ -74,10 +76,16 @@ def _in_order(run: re.Match[str]) -> str:
 
 
 @cache
-def _many_marks() -> re.Pattern[str]:
-    """So many marks in a row; of characters above U+FFFF any will do, whose ranges are slow to match."""
+def _a_mark() -> re.Pattern[str]:
+    """A mark; of characters above U+FFFF any will do, whose ranges are slow to match."""
     marks = "".join([chr(code) for code in range(0x300, 0x10000) if _is_mark(chr(code))])
-    return re.compile(f"[{marks}\U00010000-\U0010ffff]{{{_MARKS},}}")
+    return re.compile(f"[{marks}\U00010000-\U0010ffff]")
+
+
+@cache
+def _many_marks() -> re.Pattern[str]:
+    """So many marks in a row."""
+    return re.compile(f"{_a_mark().pattern}{{{_MARKS},}}")
 
 
 def _is_mark(character: str) -> bool:

@@ -10,6 +10,9 @@ from selectolax.lexbor import LexborHTMLParser
 _DEEPEST = 1000
 _LONGEST = 4 << 20
 
+# Elements whose content is no text of the document.
+_UNSEEN = ("script", "style", "template")
+
 _tags = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*+)").finditer
 _any_tag = re.compile(r"<[^<>]*+>").sub
 
@@ -23,10 +26,13 @@ def html_text(document: str) -> str:
     """The text of a document, without scripts, styles and tags."""
     if len(document) > _LONGEST or _too_deep(document):
         return html.unescape(_any_tag(" ", document))
-    tree = LexborHTMLParser(document.replace("\0", ""))
-    for tag in ("script", "style", "template"):
-        for node in tree.tags(tag):
-            node.decompose()
+    document = document.replace("\0", "")
+    tree = LexborHTMLParser(document)
+    small = document.lower()
+    for tag in _UNSEEN:
+        if f"<{tag}" in small:
+            for node in tree.tags(tag):
+                node.decompose()
     return str(tree.body.text(separator=" ")) if tree.body is not None else ""
 
 

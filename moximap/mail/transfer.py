@@ -10,6 +10,7 @@ _IDENTITY = frozenset(["7bit", "8bit", "binary", ""])
 _UUENCODE = frozenset(["x-uuencode", "x-uue", "uuencode", "uue"])
 
 # White space before a line end is not data (RFC 2045 6.7 rule 3); the look-behind keeps it linear.
+_BEFORE_END = (b" \r\n", b" \n", b"\t\r\n", b"\t\n")
 _trailing = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n|\Z)").sub
 
 
@@ -21,10 +22,17 @@ def decode_transfer(encoding: str, data: Data) -> bytes | None:
     if encoding == "base64":
         return decode_base64(bytes(data))
     if encoding == "quoted-printable":
-        return binascii.a2b_qp(_trailing(b"", bytes(data)))
+        return binascii.a2b_qp(_without_trailing(bytes(data)))
     if encoding in _UUENCODE:
         return _uudecode(bytes(data))
     return None
+
+
+def _without_trailing(data: bytes) -> bytes:
+    """Nearly always there is no white space before a line end, which is quick to see."""
+    if data.endswith((b" ", b"\t")) or any(ending in data for ending in _BEFORE_END):
+        return _trailing(b"", data)
+    return data
 
 
 def _uudecode(data: bytes) -> bytes:
