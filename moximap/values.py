@@ -6,9 +6,17 @@ import sys
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from typing import Final, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Final, Literal
 
 import attrs
+
+if TYPE_CHECKING:
+    from attrs import frozen as frozen
+else:
+    #: attrs.frozen to mypy, which finds who changes one.  That none is changed at run time either would
+    #: cost two thirds of what it takes to make one, and commands make many.
+    frozen = partial(attrs.define, unsafe_hash=True)
 
 SEEN: Final = 1
 ANSWERED: Final = 2
@@ -29,7 +37,7 @@ LOW_OCTET: Final = 0 if sys.byteorder == "little" else 7
 MAX_UID: Final = 0xFFFFFFFF
 
 
-@attrs.frozen
+@frozen
 class NumSet:
     """A set of UIDs or of sequence numbers: sorted, disjoint, inclusive ranges.
 
@@ -124,7 +132,7 @@ def between(numbers: array[int], low: int, high: int) -> array[int]:
     return numbers[first:bisect_right(numbers, high, first, most)]
 
 
-@attrs.frozen
+@frozen
 class InternalDate:
     """A moment with the zone it was written in: Unix seconds, and minutes east of UTC."""
 
@@ -132,7 +140,7 @@ class InternalDate:
     zone: int = 0
 
 
-@attrs.frozen
+@frozen
 class Mailbox:
     """A mailbox as it stands at ``modseq``; counters are of messages that are not expunged."""
 
@@ -151,7 +159,7 @@ class Mailbox:
     deleted_size: int = 0
 
 
-@attrs.frozen
+@frozen
 class Listing:
     """All mailboxes of an account by name, and all subscribed names (that may not exist)."""
 
@@ -160,7 +168,7 @@ class Listing:
     modseq: int
 
 
-@attrs.frozen
+@frozen
 class Known:
     """Flag codes of messages of one mailbox, by ascending UID, as they were at ``modseq``."""
 
@@ -169,7 +177,7 @@ class Known:
     flags: array[int]
 
 
-@attrs.frozen
+@frozen
 class Changes:
     """What happened in one mailbox after modseq ``since``, up to and including ``modseq``.
 
@@ -187,7 +195,7 @@ class Changes:
     expunged_modseqs: array[int] = attrs.field(factory=lambda: array("Q"))
 
 
-@attrs.frozen
+@frozen
 class Written:
     """A write that is committed: the account's modseq that it took, and what it changed, where.
 
@@ -201,20 +209,20 @@ class Written:
     names: bool = attrs.field(default=False, kw_only=True)
 
 
-@attrs.frozen
+@frozen
 class Created(Written):
     mailboxes: tuple[Mailbox, ...] = ()           # the new ones: parents first
     names: bool = attrs.field(default=True, kw_only=True)
 
 
-@attrs.frozen
+@frozen
 class Appended(Written):
     mailbox: int = 0
     uidvalidity: int = 0
     uids: NumSet = NumSet()
 
 
-@attrs.frozen
+@frozen
 class Copied(Written):
     """``source`` and ``target`` correspond in ascending order; UIDs that were not there are not in."""
 
@@ -224,7 +232,7 @@ class Copied(Written):
     target: NumSet = NumSet()
 
 
-@attrs.frozen
+@frozen
 class Stored(Written):
     """``foreign``: targets that another writer changed after the caller's cursor and before this
     write; ``modified``: targets that failed UNCHANGEDSINCE."""
@@ -233,7 +241,7 @@ class Stored(Written):
     modified: NumSet = NumSet()
 
 
-@attrs.frozen
+@frozen
 class Opened:
     """A SELECT's snapshot: the mailbox and the messages (whole, or since what the caller knew)."""
 
@@ -244,7 +252,7 @@ class Opened:
 Resource = Literal["storage", "messages", "mailboxes"]
 
 
-@attrs.frozen
+@frozen
 class Quota:
     """What an account uses, and may use: storage in octets of messages; None: as much as there is."""
 

@@ -273,6 +273,7 @@ class RaceTests(HeldCase):
     def make_site(self) -> Site:
         site = super().make_site()
         site.accounts._quick = self.pool.quick
+        site.accounts._at_once = self.pool.at_once
         return site
 
     def test_a_client_that_goes_while_its_command_runs_leaves_nothing_behind(self) -> None:

@@ -54,6 +54,12 @@ class QuickTests(SynchronousTestCase):
         self.quick(0.0, 0)
         self.assertEqual(self.elsewhere, 0)
 
+    def test_what_is_done_at_once_is_given_or_raised_as_it_is_and_judged_like_any(self) -> None:
+        self.assertEqual(self.pool.at_once(self.work, 0.0, 1), 1)
+        self.assertRaises(TypeError, self.pool.at_once, self.work, 2 * TOO_SLOW, None)
+        self.assertEqual(self.successResultOf(self.pool.at_once(self.work, 0.0, 2)), 2)
+        self.assertEqual(self.elsewhere, 1)
+
 
 @implementer(IReactorFromThreads)
 class FromThreads(Clock):

@@ -5,16 +5,15 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING
 
-import attrs
-
 from moximap.imap.grammar import Cursor
 from moximap.imap.sequences import Sequence_
+from moximap.values import frozen
 
 if TYPE_CHECKING:
     from moximap.imap.session import Session
 
 
-@attrs.frozen
+@frozen
 class MessageSet:
     """``numbers`` as written, None for "$"; ``uid``: they are UIDs."""
 

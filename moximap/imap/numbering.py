@@ -63,6 +63,8 @@ class SequenceNumbers:
 
     def resolve(self, view: View, numbers: Sequence_) -> array[int]:
         count = len(view.uids)
+        if len(numbers) == 1 and (first := numbers[0][0]) == numbers[0][1] and first and first <= count:
+            return view.uids[first - 1:first]          # most often it is one message
         if not count and all(None in ends for ends in numbers):
             return array("I")                  # 1:* of an empty mailbox: clients mean nothing bad
         chosen = NumSet.merge([(low or count, high or count) for low, high in numbers])

@@ -135,11 +135,18 @@ class IMAPProtocol(Intake):
     async def command(self, parts: list[Part], refused: Refusal | None) -> None:
         self._running = True
         try:
-            await self._answer(parts, refused)
+            try:
+                await dispatch.answer(self.session, parts, refused)
+                self._tag_seen = True
+            except dispatch.NotIMAP:
+                self._not_imap()
             if self._layer_next is not None:
                 self._start_layer(self._layer_next)
             # Behind the answer to STARTTLS comes TLS, perhaps in the very next turn: it would be thrown away.
-            await (self._outlet.ready() if self._tls_next else self._drained())
+            if self._tls_next:
+                await self._outlet.ready()
+            elif self._outlet.blocked is not None or self._turn_is_over():
+                await self._drained()
         finally:
             discard(self.session, parts)
             self._ran()
@@ -150,15 +157,11 @@ class IMAPProtocol(Intake):
                 self._start_tls()
             self._resume()
 
-    async def _answer(self, parts: list[Part], refused: Refusal | None) -> None:
-        try:
-            await dispatch.answer(self.session, parts, refused)
-            self._tag_seen = True
-        except dispatch.NotIMAP:
-            if self._tag_seen:
-                self.write(b"* BAD a command starts with a tag\r\n")
-            else:
-                dispatch.bye(self.session, Bye("please try again speaking IMAP"))
+    def _not_imap(self) -> None:
+        if self._tag_seen:
+            self.write(b"* BAD a command starts with a tag\r\n")
+        else:
+            dispatch.bye(self.session, Bye("please try again speaking IMAP"))
 
     def _start_tls(self) -> None:
         """Whatever came in plaintext behind STARTTLS is thrown away (RFC 9051 6.2.1)."""

@@ -201,7 +201,10 @@ class Session:
         self.insist_on_writing()
         assert self.room is not None
         written = self.room.write_few(method, *args, **kwargs)
-        return self._wrote(written) if isinstance(written, Written) else written.addCallback(self._wrote)
+        if not isinstance(written, Written):
+            return written.addCallback(self._wrote)
+        self.policy.wrote(written)
+        return written
 
     def change_in_halves(self, begin: Callable[..., Callable[[], _W]], method: Callable[..., _W],
                          *args: Any) -> Deferred[_W]:
@@ -220,7 +223,7 @@ class Session:
         return self.key is not None and self.key.read_only
 
     def insist_on_writing(self) -> None:
-        if self.read_only:
+        if self.key is not None and self.key.read_only:
             raise No("this key may only read", b"NOPERM")
 
     def introduced(self, client_id: dict[str, str | None]) -> None:

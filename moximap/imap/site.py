@@ -35,6 +35,9 @@ class ICall(Protocol):
     def quick(self, function: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Deferred[_T]:
         """The same for a small read that memory will most likely answer: perhaps at once."""
 
+    def at_once(self, function: Callable[..., _T], /, *args: Any, **kwargs: Any) -> _T | Deferred[_T]:
+        """The same; what was done at once is given, or raised, as it is."""
+
     def soon(self, function: Callable[[], None]) -> None:
         """Called by what `call` runs: do something in the reactor thread meanwhile."""
 
@@ -110,7 +113,8 @@ class Site:
 
     @accounts.default
     def _accounts(self) -> OpenAccounts:
-        return OpenAccounts(self.directory, self.pool.call, self.reactor, self.pool.quick, self.pool.halves)
+        pool = self.pool
+        return OpenAccounts(self.directory, pool.call, self.reactor, pool.quick, pool.halves, pool.at_once)
 
     @attempts.default
     def _attempts(self) -> AttemptLog:

@@ -10,17 +10,15 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Final, Protocol
-
-import attrs
 
 from moximap.imap import encoding
 from moximap.imap.sequences import Sequence_
 from moximap.imap.numbering import INumbering, SequenceNumbers
 from moximap.store.image import Image
-from moximap.values import Changes, Mailbox, NumSet, Stored, between
+from moximap.values import Changes, Mailbox, NumSet, Stored, between, frozen
 
 
 #: Responses, and the changes that they tell.
@@ -29,7 +27,7 @@ Drawn = tuple[Changes, list[bytes]]
 _AT_ONCE: Final = 1000
 
 
-@attrs.frozen
+@frozen
 class StoreAnswer:
     """What a STORE of this session did: the view answers it together with everybody's changes.
 
@@ -302,9 +300,10 @@ class View:
 
     def fetch(self, uid: int, flags: int, modseq: int) -> bytes:
         """One message's flags, as they are told unasked."""
-        return next(self.fetches((uid,), (flags,), (modseq,)))
+        [line] = self.fetches((uid,), (flags,), (modseq,))
+        return line
 
-    def fetches(self, uids: Sequence[int], flags: Sequence[int], modseqs: Sequence[int]) -> Iterator[bytes]:
+    def fetches(self, uids: Sequence[int], flags: Sequence[int], modseqs: Sequence[int]) -> Iterable[bytes]:
         """Flags of messages, at least one, by ascending UID; many responses are joined already."""
         columns: list[Sequence[int]] = [*self.numbering.named(self, uids)]
         end = b"))\r\n"
@@ -313,12 +312,8 @@ class View:
             end = b") MODSEQ (%d))\r\n"
         forms = {code: self.numbering.head + b"FLAGS (" + self.flags(code) + end for code in set(flags)}
         if len(flags) == 1:                       # most often, and all that follows would be for one line
-            yield forms[flags[0]] % tuple([column[0] for column in columns])
-            return
-        for start in range(0, len(flags), _AT_ONCE):
-            some = slice(start, start + _AT_ONCE)
-            form = b"".join(map(forms.__getitem__, flags[some]))
-            yield form % tuple(chain.from_iterable(zip(*[column[some] for column in columns])))
+            return [forms[flags[0]] % tuple([column[0] for column in columns])]
+        return _in_pieces(forms, flags, columns)
 
     # for commands that read
 
@@ -328,6 +323,15 @@ class View:
         while index is not None and not self.has(self.image.uids[index]):
             index = self.image.first_unseen(index + 1)
         return None if index is None else bisect_right(self.uids, self.image.uids[index])
+
+
+def _in_pieces(forms: Mapping[int, bytes], flags: Sequence[int],
+               columns: Sequence[Sequence[int]]) -> Iterator[bytes]:
+    """Responses of the forms of these flags, with what the columns have for them."""
+    for start in range(0, len(flags), _AT_ONCE):
+        some = slice(start, start + _AT_ONCE)
+        form = b"".join(map(forms.__getitem__, flags[some]))
+        yield form % tuple(chain.from_iterable(zip(*[column[some] for column in columns])))
 
 
 def all_flags(keywords: Sequence[str]) -> list[str]:

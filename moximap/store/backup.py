@@ -65,7 +65,7 @@ def strip(path: Path) -> None:
         connection.pragma("journal_mode", "memory")
         connection.pragma("synchronous", "off")
         connection.execute("BEGIN")
-        erase_all(Transaction(connection, Counters.read(connection.execute)))
+        erase_all(Transaction(connection, Counters(*Counters.read(connection.execute))))
         connection.execute("COMMIT")
     sync_file(path)
 

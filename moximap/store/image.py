@@ -10,7 +10,6 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections import deque
-from itertools import takewhile
 
 from moximap.store.sortkeys import SortKeys
 from moximap.store.threadkeys import Threads
@@ -90,7 +89,11 @@ class Image:
         """The changes after ``modseq``, oldest first; None where the image does not go back so far."""
         if modseq < self.floor:
             return None
-        late = list(takewhile(lambda changes: changes.modseq > modseq, reversed(self.journal)))
+        late = []
+        for changes in reversed(self.journal):
+            if changes.modseq <= modseq:
+                break
+            late.append(changes)
         return late[::-1]
 
     def _remove(self, changes: Changes) -> None:
@@ -112,16 +115,17 @@ class Image:
         if len(changes.uids) == len(self.uids) and changes.uids == self.uids:
             self.flags, self.modseqs = changes.flags[:], changes.modseqs[:]
             return
-        last = self.uids[-1] if self.uids else 0
+        uids = self.uids
+        last = uids[-1] if uids else 0
         fresh = []
-        for i, uid in enumerate(changes.uids):
+        for uid, flags, modseq in zip(changes.uids, changes.flags, changes.modseqs, strict=True):
             if uid > last:
-                fresh.append((uid, changes.flags[i], changes.modseqs[i]))
+                fresh.append((uid, flags, modseq))
                 continue
-            index = bisect_left(self.uids, uid)
-            if index < len(self.uids) and self.uids[index] == uid:
-                self.flags[index] = changes.flags[i]
-                self.modseqs[index] = changes.modseqs[i]
+            index = bisect_left(uids, uid)
+            if index < len(uids) and uids[index] == uid:
+                self.flags[index] = flags
+                self.modseqs[index] = modseq
         if fresh:
             self._add(sorted(fresh))
 

@@ -52,15 +52,17 @@ class OpenAccount:
     """One account: its store, its images, its listeners.  ``users`` counts sessions.
 
     ``call`` runs a blocking function elsewhere, ``quick`` a small read perhaps at once, ``halves`` one that
-    begins a write perhaps at once, and what that gives, which commits it, elsewhere.
+    begins a write perhaps at once, and what that gives, which commits it, elsewhere.  ``at_once`` is as
+    ``quick``, but gives or raises what was done at once as it is.
     """
 
-    def __init__(self, store: IAccount, call: Call, quick: Call, halves: Call, reactor: IReactorTime,
-                 turn: Turn) -> None:
+    def __init__(self, store: IAccount, call: Call, quick: Call, halves: Call, at_once: Callable[..., Any],
+                 reactor: IReactorTime, turn: Turn) -> None:
         self.store = store
         self.call = call
         self._quick = quick
         self._halves = halves
+        self._at_once = at_once
         self._ids: dict[str, int] = {}
         self.few_names = False                    # of mailboxes, when they were last listed
         self.users = 0
@@ -197,10 +199,13 @@ class OpenAccount:
     def write_few(self, method: Callable[..., _W], *args: Any, **kwargs: Any) -> _W | Deferred[_W]:
         """The same for a method that changes few rows, needs no sync, and has ``now``: perhaps at once,
         if nobody else is writing; then what was written is given as it is."""
-        tried: Deferred[_W] = self._quick(method, *args, now=True, **kwargs)
-        written: _W | None = getattr(tried, "result", None)
-        if isinstance(written, Written):              # it was at once: nobody can have stopped waiting
-            return self._applied(written)
+        try:
+            tried: _W | Deferred[_W] = self._at_once(method, *args, now=True, **kwargs)
+        except Busy:
+            return self.write(method, *args, **kwargs)
+        if isinstance(tried, Written):                # nobody can have stopped waiting
+            self.applied(tried)
+            return tried
         return self._taken_in(tried.addErrback(self._busy, method, *args, **kwargs))
 
     def write_in_halves(self, begin: Callable[..., Callable[[], _W]], method: Callable[..., _W],

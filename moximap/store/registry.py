@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from math import inf
-from typing import Protocol
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -60,11 +61,13 @@ class OpenAccounts:
     """The accounts that this process has open, by name."""
 
     def __init__(self, directory: IDirectory, call: Call, reactor: IReactorTime,
-                 quick: Call | None = None, halves: Call | None = None) -> None:
+                 quick: Call | None = None, halves: Call | None = None,
+                 at_once: Callable[..., Any] | None = None) -> None:
         self._directory = directory
         self._call = call
         self._quick = quick or call
         self._halves = halves or partial(call, both)
+        self._at_once = at_once or call
         self._reactor = reactor
         self._turn = Turn(reactor, lambda: self.others.silent())
         self._open: dict[str, OpenAccount] = {}
@@ -104,7 +107,7 @@ class OpenAccounts:
                 other.errback(error)
             raise
         account = self._open[name] = OpenAccount(store, self._call, self._quick, self._halves,
-                                                 self._reactor, self._turn)
+                                                 self._at_once, self._reactor, self._turn)
         account.keep_house()
         account.on_write = lambda name, modseq, again: self.others.ring(name, modseq, again)
         for other in self._opening.pop(name):

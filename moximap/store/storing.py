@@ -99,13 +99,13 @@ def _update(transaction: Transaction, mailbox: int, conditions: list[tuple[str, 
     modseq = transaction.modseq
     if every_one and len(pairs) <= _AT_ONCE:
         for clause, bindings in conditions:
-            transaction.execute(_mapping(len(pairs), clause), (*chain(*pairs), modseq, mailbox, *bindings))
+            transaction.alter(_mapping(len(pairs), clause), (*chain(*pairs), modseq, mailbox, *bindings))
         return
     for start in range(0, len(pairs), _AT_ONCE):
         some = pairs[start:start + _AT_ONCE]
         for clause, bindings in conditions:
-            transaction.execute(_some(len(some), clause), (*chain(*some), modseq, mailbox, *bindings,
-                                                           *[old for old, _ in some], modseq))
+            transaction.alter(_some(len(some), clause), (*chain(*some), modseq, mailbox, *bindings,
+                                                         *[old for old, _ in some], modseq))
 
 
 @lru_cache

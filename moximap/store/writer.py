@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 import apsw
 import attrs
 
-from moximap.store.database import PATIENCE, Execute, Patience, Removal, translate, translated
+from moximap.store.database import PATIENCE, Execute, Patience, Removal, fail, translate, translated
 from moximap.store.errors import Busy, Unavailable
 from moximap.store.flags import FlagTable
 from moximap.store.transaction import Counters, Transaction
@@ -119,10 +119,12 @@ class Writer:
         """Run an operation that need not be durable, if that takes no waiting for anybody; else Busy."""
         self._lead_alone()
         try:
-            with translated():
-                result, changed = self._begin_at_once(work, durable=False)
-                self._end_or_nothing(changed)
+            result, changed = self._begin_at_once(work, durable=False)
+            self._end_or_nothing(changed)
             return result
+        except BaseException as error:
+            fail(error)
+            raise
         finally:
             self._queue.pass_on()
 
@@ -188,7 +190,7 @@ class Writer:
     def _begin(self, batch: list[Job[object]]) -> Counters | None:
         """Run a batch; the counters after it, None where it changed nothing."""
         before = self._start(any(job.durable for job in batch))
-        after = before.copy()
+        after = Counters(*before)
         if len(batch) == 1:
             batch[0].error = None
             batch[0].result = self._perform(batch[0].work, after)
@@ -197,8 +199,8 @@ class Writer:
                 after = self._attempt(job, after)
         return self._counted(before, after)
 
-    def _start(self, durable: bool) -> Counters:
-        """Begin a transaction; the counters before it."""
+    def _start(self, durable: bool) -> tuple[int, int, int, int]:
+        """Begin a transaction; the row of the counters before it."""
         connection = self._open()
         if self._removed:
             raise Unavailable("the account was removed")
@@ -207,20 +209,20 @@ class Writer:
             self._durable = durable
         self._execute("BEGIN IMMEDIATE")
         before = Counters.read(self._execute)
-        self._flags.catch_up(connection, before.keywordsets)
+        self._flags.catch_up(connection, before[-1])
         return before
 
     def _perform(self, work: Callable[[Transaction], T], counters: Counters) -> T:
         """Run an operation, which moves the counters."""
         assert self._connection is not None
-        transaction = Transaction(self._connection, counters)
+        transaction = Transaction(self._connection, counters, self._execute)
         result = work(transaction)
         transaction.finish()
         return result
 
-    def _counted(self, before: Counters, after: Counters) -> Counters | None:
+    def _counted(self, before: tuple[int, int, int, int], after: Counters) -> Counters | None:
         """Write the counters, where they have changed."""
-        if after == before:
+        if after.row() == before:
             return None
         after.write(self._execute)
         return after
@@ -238,7 +240,7 @@ class Writer:
         self._patience.seconds = 0.0
         try:
             before = self._start(durable)
-            after = before.copy()
+            after = Counters(*before)
             return self._perform(work, after), self._counted(before, after)
         except BaseException as error:
             self._roll_back()
@@ -259,7 +261,7 @@ class Writer:
         """Run one operation of several; the counters after it, or where it failed those before."""
         connection = self._connection
         assert connection is not None
-        job.error, mine = None, counters.copy()
+        job.error, mine = None, Counters(*counters.row())
         connection.execute("SAVEPOINT job")
         try:
             job.result = self._perform(job.work, mine)

@@ -7,8 +7,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
-import attrs
-
 from moximap.imap import encoding
 from moximap.imap.commands.store import mark_seen
 from moximap.imap.dialect import SELECTED, Extension, Reply, Spec
@@ -21,7 +19,7 @@ from moximap.imap.sequences import Sequence_
 from moximap.imap.session import Session
 from moximap.imap.waiting import Progress
 from moximap.store.errors import NoSpace, StoreError, Unavailable
-from moximap.values import SEEN, NumSet
+from moximap.values import SEEN, NumSet, frozen
 
 #: A row of the table ``fetch``: parses what stands behind an item's name.
 FetchRow = Callable[[Cursor], IFetchItem]
@@ -49,7 +47,7 @@ class IFetchModifier(Protocol):
         """Write what comes before the FETCH responses; give the messages that are left."""
 
 
-@attrs.frozen
+@frozen
 class Fetch:
     messages: MessageSet
     items: tuple[IFetchItem, ...]

@@ -8,7 +8,6 @@ from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
-import attrs
 from twisted.internet.defer import Deferred
 
 from moximap.imap.dialect import SELECTED, Extension, Reply, Spec
@@ -22,7 +21,7 @@ from moximap.imap.site import ICall
 from moximap.imap.view import Drawn, StoreAnswer, View
 from moximap.imap.waiting import Progress
 from moximap.store.errors import NoSuchMailbox
-from moximap.values import Changes, Known, NumSet, Stored
+from moximap.values import Changes, Known, NumSet, Stored, frozen
 
 _HOW: dict[bytes, Literal["+", "-", "="]] = {b"+": "+", b"-": "-", b"": "="}
 #: Messages that are changed without a trip through a thread.
@@ -43,7 +42,7 @@ class IStoreModifier(Protocol):
         """The tagged answer, where it is not the usual one."""
 
 
-@attrs.frozen
+@frozen
 class Store:
     messages: MessageSet
     how: Literal["+", "-", "="]
