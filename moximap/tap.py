@@ -35,6 +35,7 @@ from moximap.net.workers import Adopted, Workers, adopt, pack
 from moximap.net.tls import BadCertificate, ServerTLS, peer_key
 from moximap.store.directory import Directory
 from moximap.store.errors import StoreError
+from moximap.store.indexing_elsewhere import IndexElsewhere
 from moximap.store.threads import Pool
 
 _log = Logger()
@@ -147,6 +148,7 @@ class Server(MultiService):
         self._reactor = reactor
         self._tls = tls
         self._pool = Pool(reactor, settings.threads)
+        self._indexer = IndexElsewhere(reactor, self._pool.call)
         own = [] if sockets else parse_all(settings.listen, KINDS, settings.data or Path(), settings.onion)
         listens: Sequence[IListen] = sockets or own
         self._late = {listen.setting: (listen.kind, Late()) for listen in listens}
@@ -204,7 +206,8 @@ class Server(MultiService):
                     reactor=self._reactor, tls=tls,
                     onion_tls=onion_tls if self.config.tls_certificate is None else None,
                     tokens=introspector(self._reactor, self.config.oauth), peer_key=peer_key,
-                    listen_to_bells=self._doorbell.listen, **config.of_site(self.config))
+                    listen_to_bells=self._doorbell.listen, indexer=self._indexer,
+                    **config.of_site(self.config))
         self._doorbell.connect(site.accounts, site.guard.directory_changed)
         for setting, (kind, late) in self._late.items():
             late.behind = KINDS[kind](site, self.config.hidden(setting))
@@ -227,6 +230,7 @@ class Server(MultiService):
             await site.attempts.flush()
             for account in site.accounts.close_all():
                 await self._pool.call(account.close)
+            await self._indexer.stop()
             self._pool.stopService()
             site.directory.close()
 

@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from moximap.store.housework import BUSY_PAUSE, PAUSE, QUIET, Turn
-from moximap.store.indexing_soon import BATCH, OTHERS_PAUSE, PATIENCE, IndexSoon
+from moximap.store.indexing_soon import HERE, OTHERS_PAUSE, IndexHere, IndexSoon
 from moximap.store.interfaces import NewMessage
 from moximap.store.registry import OpenAccounts
 from moximap.store.threads import DirectPool
@@ -28,16 +28,21 @@ class IndexSoonTests(SynchronousTestCase):
         self.soon = self.another()
 
     def another(self) -> IndexSoon:
-        return IndexSoon(self.step, self.failures.append, self.clock, self.turn)
+        account: Any = self
+        return IndexSoon(account, IndexHere(self.call, self.turn), self.failures.append, self.clock)
 
-    def step(self, limit: int) -> Deferred[int | None]:
-        self.assertEqual(limit, BATCH)
+    def call(self, index: object, limit: int) -> Deferred[int | None]:
+        self.assertEqual((index, limit), (self.index, HERE.batch))
         self.calls.append(self.clock.seconds())
         count = self.counts.pop(0) if self.counts else 0
         return count if isinstance(count, Deferred) else succeed(count)
 
+    def index(self, limit: int) -> None:
+        """The account's own."""
+
     def write_for(self, seconds: float) -> None:
         for _ in range(int(seconds / 0.25)):
+            self.turn.written = self.clock.seconds()
             self.soon.soon()
             self.clock.advance(0.25)
 
@@ -82,9 +87,9 @@ class IndexSoonTests(SynchronousTestCase):
 
     def test_it_does_not_wait_for_ever_but_goes_slowly_while_others_write(self) -> None:
         self.counts = [64] * 1000
-        self.write_for(PATIENCE + 10)
+        self.write_for(HERE.patience + 10)
         self.assertGreater(len(self.calls), 10)
-        self.assertGreaterEqual(self.calls[0], PATIENCE)
+        self.assertGreaterEqual(self.calls[0], HERE.patience)
         self.assertGreaterEqual(self.calls[2] - self.calls[1], BUSY_PAUSE[0])
 
     def test_it_rests_as_long_as_it_works_and_longer_while_others_write(self) -> None:

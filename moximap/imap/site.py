@@ -16,6 +16,7 @@ from moximap.identity.brakes import Brakes
 from moximap.imap.dialect import Dialect, standard
 from moximap.imap.guarding import Guard
 from moximap.store.interfaces import IDirectory
+from moximap.store.indexing_soon import IIndexer
 from moximap.store.registry import OpenAccounts
 
 if TYPE_CHECKING:
@@ -84,8 +85,8 @@ class Site:
     so for the onion service, where that has one of its own.
 
     ``listen_to_bells`` takes in what other processes wrote up to now.  ``peer_key`` gives the
-    fingerprint of a TLS transport's client key, None where it has none.  ``traced``: accounts whose
-    connections are written to the log.
+    fingerprint of a TLS transport's client key, None where it has none.  ``indexer``: None, the threads of
+    the pool.  ``traced``: accounts whose connections are written to the log.
     """
 
     directory: IDirectory
@@ -101,6 +102,7 @@ class Site:
     tokens: IInspector | None = None
     peer_key: Callable[[object], str | None] = lambda transport: None
     listen_to_bells: Callable[[], object] = lambda: None
+    indexer: IIndexer | None = None
     traced: frozenset[str] = frozenset()
     trace_messages: bool = False
     version: str = moximap.__version__
@@ -114,7 +116,8 @@ class Site:
     @accounts.default
     def _accounts(self) -> OpenAccounts:
         pool = self.pool
-        return OpenAccounts(self.directory, pool.call, self.reactor, pool.quick, pool.halves, pool.at_once)
+        return OpenAccounts(self.directory, pool.call, self.reactor, pool.quick, pool.halves, pool.at_once,
+                            self.indexer)
 
     @attempts.default
     def _attempts(self) -> AttemptLog:

@@ -267,6 +267,10 @@ class Account:
     def _common(self, floor: int) -> int:
         return erasing.common_floor(self._presence, min(floor, self._floor))
 
+    def is_behind(self) -> bool:
+        with database.translated():
+            return digesting.is_behind(self._readers) or indexing_steps.is_behind(self._index, self._readers)
+
     def index(self, limit: int) -> int | None:
         with database.translated():
             return (self.redigest(limit)

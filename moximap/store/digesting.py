@@ -10,6 +10,12 @@ from moximap.store.transaction import Transaction
 from moximap.store.writer import Writer
 
 
+def is_behind(readers: Readers) -> bool:
+    """Whether there may be digests of an older version."""
+    with readers.snapshot() as snapshot:
+        return bool(one(snapshot.connection.execute, "SELECT digests FROM account")[0] < VERSION)
+
+
 def redigest(readers: Readers, writer: Writer, files: Files, limit: int) -> int:
     """How many were made anew; messages are read outside the write transaction."""
     made: list[tuple[object, ...]] = []

@@ -41,10 +41,13 @@ class Turn:
     rests between them.
 
     ``written``: when one of them was last written to.  ``elsewhere``: seconds since another process wrote.
+    ``resting``: False where nobody waits for what a batch takes.
     """
 
-    def __init__(self, reactor: IReactorTime, elsewhere: Callable[[], float] = lambda: inf) -> None:
+    def __init__(self, reactor: IReactorTime, elsewhere: Callable[[], float] = lambda: inf,
+                 resting: bool = True) -> None:
         self.written = -QUIET
+        self._resting = resting
         self._reactor = reactor
         self._elsewhere = elsewhere
         self._asked: deque[Batch] = deque()
@@ -87,8 +90,9 @@ class Turn:
     def _done(self, more: bool, started: float) -> None:
         self._working = False
         now = self._reactor.seconds()
-        least, times = BUSY_PAUSE if self.busy else PAUSE
-        self._rest = now + min(max(least * more, times * (now - started)), LONGEST_PAUSE)
+        if self._resting:
+            least, times = BUSY_PAUSE if self.busy else PAUSE
+            self._rest = now + min(max(least * more, times * (now - started)), LONGEST_PAUSE)
         self._go_on()
 
 

@@ -6,51 +6,88 @@ The law of this file: everything here is touched in the reactor thread only.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
+import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from moximap.store.housework import QUIET, Housework, Turn
+from moximap.store.interfaces import IAccount
 
-#: Seconds after which indexing begins, writes or not.
-PATIENCE: Final = 20.0
 #: Seconds after which it is looked at again whether another process, which was at it, has done all.
 OTHERS_PAUSE: Final = 2.0
-#: Messages in a batch, which takes some 50 ms.
-BATCH: Final = 64
+
+
+@attrs.frozen
+class Pace:
+    """``patience``: seconds after which indexing begins, writes or not.  ``batch``: messages at a time."""
+
+    patience: float
+    batch: int
+
+
+#: In this process, where the mail waits for each batch, of some 50 ms; and in one that gives way to it.
+HERE: Final = Pace(patience=20.0, batch=64)
+ELSEWHERE: Final = Pace(patience=1.0, batch=256)
+
+
+class IIndexer(Protocol):
+    """Where the accounts of a process are indexed."""
+
+    @property
+    def pace(self) -> Pace: ...
+
+    @property
+    def turn(self) -> Turn: ...
+
+    def step(self, account: IAccount, limit: int) -> Deferred[int | None]:
+        """As IAccount.index."""
+
+
+@attrs.frozen
+class IndexHere:
+    """In the threads of this process, with what else is done behind the mail."""
+
+    call: Callable[..., Deferred[int | None]]
+    turn: Turn
+    pace: Pace = HERE
+
+    def step(self, account: IAccount, limit: int) -> Deferred[int | None]:
+        return self.call(account.index, limit)
 
 
 class IndexSoon(Housework):
-    """Calls ``step`` with BATCH until it has nothing to do."""
+    """Indexes an account batch by batch, until there is nothing to do."""
 
-    def __init__(self, step: Callable[[int], Deferred[int | None]], failed: Callable[[Failure], None],
-                 reactor: IReactorTime, turn: Turn) -> None:
-        super().__init__(failed, reactor, turn)
-        self._step = step
+    def __init__(self, account: IAccount, indexer: IIndexer, failed: Callable[[Failure], None],
+                 reactor: IReactorTime) -> None:
+        super().__init__(failed, reactor, indexer.turn)
+        self._account = account
+        self._indexer = indexer
         self._since: float | None = None     # when what waits began to wait
         self._last = 0.0
 
     def soon(self) -> None:
         """Something was written."""
-        self._last = self._turn.written = self._reactor.seconds()
+        self._last = self._reactor.seconds()
         if self._since is None:
             self._since = self._last
-            self._wait(QUIET)
+            self._wait(min(QUIET, self._indexer.pace.patience))
 
     def _due(self) -> None:
         self._timer = None
         now = self._reactor.seconds()
         assert self._since is not None
-        due = min(self._last + QUIET, self._since + PATIENCE)
+        due = min(self._last + QUIET, self._since + self._indexer.pace.patience)
         if now < due:                        # not: now - last < QUIET, which may stay true when it is due
             self._wait(due - now)
         else:
             super()._due()
 
     def _work(self) -> Deferred[int | None]:
-        return self._step(BATCH)
+        return self._indexer.step(self._account, self._indexer.pace.batch)
 
     def _done(self, result: int | None, started: float) -> bool:
         if result is None:

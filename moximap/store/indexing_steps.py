@@ -24,11 +24,16 @@ _NEXT: Final = ("SELECT DISTINCT content FROM message INDEXED BY message_content
                 " WHERE content > ? AND NOT expunged ORDER BY content LIMIT ?")
 
 
+def is_behind(index: Index, readers: Readers) -> bool:
+    """Whether there are contents that were not looked at."""
+    with readers.snapshot() as snapshot:
+        return one(snapshot.connection.execute, _NEXT, (index.upto(), 1)) is not None
+
+
 def step(index: Index, readers: Readers, files: Files, limit: int) -> int | None:
     """Index the next contents, at most ``limit``; how many were, None while others are at it."""
-    with readers.snapshot() as snapshot:     # nearly always the end of it
-        if one(snapshot.connection.execute, _NEXT, (index.upto(), 1)) is None:
-            return 0
+    if not is_behind(index, readers):        # nearly always
+        return 0
     try:
         with index.writing(patience=0) as connection, readers.snapshot() as snapshot:
             upto, = one(connection.execute, "SELECT upto FROM state")

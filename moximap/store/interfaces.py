@@ -7,6 +7,7 @@ of a database crosses it; failures are those of :mod:`moximap.store.errors`.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Literal
 
 import attrs
@@ -93,6 +94,7 @@ class IAccount(Interface):
     """
 
     name: str = Attribute("the account's name")
+    home: Path = Attribute("the directory of its files")
     removed: bool = Attribute("whether its files are gone: what is written is lost")
     flags: IFlagTable = Attribute("names of the flag codes")
     annotations: IAnnotations = Attribute("annotations of mailboxes and of the account")
@@ -243,6 +245,9 @@ class IAccount(Interface):
 
         None: another process is at it, and perhaps with all of them.  Until then a search reads them.
         """
+
+    def is_behind() -> bool:
+        """Whether `index` has anything to do."""
 
     def check() -> Iterator[str]:
         """What is wrong with the account, in words; nothing if it is whole.  Others may go on writing."""

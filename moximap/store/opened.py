@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from moximap.store.errors import Busy, NoSpace, Unavailable
 from moximap.store.image import Image
 from moximap.store.housework import EraseSoon, Turn
-from moximap.store.indexing_soon import IndexSoon
+from moximap.store.indexing_soon import IIndexer, IndexSoon
 from moximap.store.interfaces import IAccount
 from moximap.store.listings import Listings
 from moximap.values import Changes, Mailbox, Opened, Written
@@ -57,7 +57,7 @@ class OpenAccount:
     """
 
     def __init__(self, store: IAccount, call: Call, quick: Call, halves: Call, at_once: Callable[..., Any],
-                 reactor: IReactorTime, turn: Turn) -> None:
+                 reactor: IReactorTime, turn: Turn, indexer: IIndexer) -> None:
         self.store = store
         self.call = call
         self._quick = quick
@@ -75,7 +75,8 @@ class OpenAccount:
         self._reactor = reactor
         self._sync: IDelayedCall | None = None
         self._erasing = EraseSoon(self._erase, self._failed, reactor, turn)
-        self.indexing = IndexSoon(lambda limit: call(store.index, limit), self._failed, reactor, turn)
+        self.indexing = IndexSoon(store, indexer, self._failed, reactor)
+        self._turn = turn
         self._last = 0
         self._closed = False
         self.readers: set[IReader] = set()
@@ -244,6 +245,7 @@ class OpenAccount:
             log.failure("other processes cannot be told of a write")
         if self._sync is None:
             self._sync = self._reactor.callLater(SYNC_DELAY, self._sync_now)
+        self._turn.written = self._reactor.seconds()
         self.indexing.soon()
         if expunged:
             self._erasing.soon()

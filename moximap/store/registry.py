@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from moximap.store.housework import Turn
+from moximap.store.indexing_soon import IIndexer, IndexHere
 from moximap.store.interfaces import IAccount, IDirectory
 from moximap.store.opened import Call, OpenAccount
 from moximap.store.threads import both
@@ -62,7 +63,7 @@ class OpenAccounts:
 
     def __init__(self, directory: IDirectory, call: Call, reactor: IReactorTime,
                  quick: Call | None = None, halves: Call | None = None,
-                 at_once: Callable[..., Any] | None = None) -> None:
+                 at_once: Callable[..., Any] | None = None, indexer: IIndexer | None = None) -> None:
         self._directory = directory
         self._call = call
         self._quick = quick or call
@@ -70,6 +71,7 @@ class OpenAccounts:
         self._at_once = at_once or call
         self._reactor = reactor
         self._turn = Turn(reactor, lambda: self.others.silent())
+        self._indexer = indexer or IndexHere(call, self._turn)
         self._open: dict[str, OpenAccount] = {}
         self._opening: dict[str, list[Deferred[OpenAccount]]] = {}
         self._closing: dict[str, IDelayedCall] = {}
@@ -107,7 +109,7 @@ class OpenAccounts:
                 other.errback(error)
             raise
         account = self._open[name] = OpenAccount(store, self._call, self._quick, self._halves,
-                                                 self._at_once, self._reactor, self._turn)
+                                                 self._at_once, self._reactor, self._turn, self._indexer)
         account.keep_house()
         account.on_write = lambda name, modseq, again: self.others.ring(name, modseq, again)
         for other in self._opening.pop(name):

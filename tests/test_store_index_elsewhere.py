@@ -1,0 +1,196 @@
+"""Search indexes that are made in a process of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from io import StringIO
+from pathlib import Path
+from signal import SIGKILL
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, execute, succeed
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from moximap.store import indexing_elsewhere, indexing_process
+from moximap.store.errors import Unavailable
+from moximap.store.housework import Turn
+from moximap.store.indexing_elsewhere import IndexElsewhere
+from moximap.store.indexing_soon import ELSEWHERE, IndexSoon
+from tests.indexcases import IndexCase
+from tests.storecases import MAIL
+
+
+class ProcessTests(IndexCase, TestCase):
+    """With the real process."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.patch(os, "environ", {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))})
+        self.indexer = self.make()
+
+    def make(self, *command: str) -> IndexElsewhere:
+        indexer = IndexElsewhere(reactor, execute, *([command] if command else []))
+        self.addCleanup(indexer.stop)
+        return indexer
+
+    @property
+    def process(self) -> Any:
+        return self.indexer._process
+
+    async def test_it_indexes_batch_by_batch(self) -> None:
+        self.append(MAIL, MAIL, MAIL)
+        self.assertEqual(await self.indexer.step(self.account, 2), 2)
+        self.assertEqual(self.upto(), 2)
+        self.assertEqual(await self.indexer.step(self.account, 2), 1)
+        self.assertEqual(self.upto(), 3)
+        self.assertEqual(await self.indexer.step(self.account, 2), 0)
+
+    async def test_it_gives_way_to_everything_else(self) -> None:
+        self.append(MAIL)
+        await self.indexer.step(self.account, 1)
+        pid = self.indexer._transport.pid
+        self.assertTrue(os.sched_getscheduler(pid) == os.SCHED_IDLE or os.getpriority(os.PRIO_PROCESS, pid) == 19)
+
+    async def test_what_was_expunged_is_erased_meanwhile(self) -> None:
+        """The other opening of the account reads nothing that is gone."""
+        self.append(MAIL, MAIL, MAIL)
+        await self.indexer.step(self.account, 2)            # there is one more: it stays open
+        self.expunge(1, 2, 3)
+        self.assertEqual(self.erase(), 3)
+
+    async def test_without_anything_to_do_there_is_no_process(self) -> None:
+        self.assertEqual(await self.indexer.step(self.account, 1), 0)
+        self.assertIsNone(self.process)
+
+    async def test_it_ends_when_it_is_told_to(self) -> None:
+        self.append(MAIL)
+        await self.indexer.step(self.account, 1)
+        gone = self.process.gone
+        await self.indexer.stop()
+        self.assertTrue(gone.called)
+
+    async def test_it_ends_when_there_is_nothing_to_do_and_is_begun_anew(self) -> None:
+        self.append(MAIL)
+        self.patch(indexing_elsewhere, "LINGER", 0)
+        await self.indexer.step(self.account, 1)
+        if self.process is not None:
+            await self.process.gone
+        self.assertIsNone(self.process)
+        self.append(MAIL)
+        self.assertEqual(await self.indexer.step(self.account, 1), 1)
+
+    async def test_one_that_is_killed_is_told_of_and_another_goes_on(self) -> None:
+        self.append(MAIL, MAIL)
+        await self.indexer.step(self.account, 1)
+        asked = self.indexer.step(self.account, 1)
+        os.kill(self.indexer._transport.pid, SIGKILL)
+        try:
+            self.assertEqual(await asked, 1)                # it was quicker
+        except Unavailable as error:
+            self.assertIn("ended", str(error))
+            self.assertEqual(await self.indexer.step(self.account, 1), 1)
+        self.assertEqual(self.upto(), 2)
+
+    async def test_one_that_cannot_begin_is_told_of(self) -> None:
+        self.append(MAIL)
+        indexer = self.make("-c", "raise SystemExit(3)")
+        with self.assertRaisesRegex(Unavailable, "exit code 3"):
+            await indexer.step(self.account, 1)
+
+    async def test_what_an_account_lacks_is_told_and_the_process_goes_on(self) -> None:
+        self.append(MAIL)
+        other: Any = Nowhere()
+        with self.assertRaisesRegex(Unavailable, "Unavailable"):
+            await self.indexer.step(other, 1)
+        self.assertEqual(await self.indexer.step(self.account, 1), 1)
+
+
+class Nowhere:
+    """An account whose directory is gone."""
+
+    home = Path("/nonexistent/account")
+    name = "nobody"
+
+    def is_behind(self) -> bool:
+        return True
+
+
+class ServeTests(IndexCase):
+    """The process's side, in this process."""
+
+    def ask(self, *requests: tuple[str, str, int]) -> list[Any]:
+        answers = StringIO()
+        indexing_process.serve([json.dumps(request) + "\n" for request in requests], answers)
+        return [json.loads(line) for line in answers.getvalue().splitlines()]
+
+    def request(self, limit: int) -> tuple[str, str, int]:
+        return str(self.account.home), "ann", limit
+
+    def test_each_request_has_its_answer(self) -> None:
+        self.append(MAIL, MAIL, MAIL)
+        self.assertEqual(self.ask(*[self.request(2)] * 3), [2, 1, 0])
+        self.assertEqual(self.upto(), 3)
+
+    def test_it_has_an_account_open_only_while_there_is_more_to_do(self) -> None:
+        self.append(MAIL, MAIL)
+        indexing = indexing_process.Indexing()
+        self.addCleanup(indexing.close)
+        openings = []
+        for _ in range(3):
+            indexing.answer(json.dumps(self.request(1)))
+            openings.append(len(list((self.account.home / "open").iterdir())))
+        self.assertEqual(openings, [2, 2, 1])
+
+    def test_who_is_at_it_already_is_left_alone(self) -> None:
+        self.append(MAIL)
+        self.account.index(1)
+        self.append(MAIL)
+        with self.account._index.writing():
+            self.assertEqual(self.ask(self.request(1)), [None])
+
+    def test_a_failure_is_an_answer(self) -> None:
+        self.append(MAIL)
+        answers = self.ask(("/nonexistent", "nobody", 1), self.request(1))
+        self.assertIsInstance(answers[0], str)
+        self.assertEqual(answers[1], 1)
+
+    def test_where_it_may_not_be_idle_it_is_nice(self) -> None:
+        nice: list[int] = []
+
+        def refuse(*args: object) -> None:
+            raise PermissionError
+
+        self.patch(os, "sched_setscheduler", refuse)
+        self.patch(os, "nice", nice.append)
+        indexing_process.give_way()
+        self.assertEqual(nice, [19])
+
+
+class PaceTests(SynchronousTestCase):
+    """When a process of its own is at it, nobody has to be spared."""
+
+    pace = ELSEWHERE
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.turn = Turn(self.clock, resting=False)
+        self.calls: list[float] = []
+        self.counts = [ELSEWHERE.batch] * 5
+
+    def step(self, account: object, limit: int) -> Deferred[int | None]:
+        self.assertEqual(limit, ELSEWHERE.batch)
+        self.calls.append(self.clock.seconds())
+        return succeed(self.counts.pop() if self.counts else 0)
+
+    def test_it_begins_soon_though_others_write_and_does_not_rest(self) -> None:
+        account: Any = None
+        soon = IndexSoon(account, self, self.fail, self.clock)
+        while not self.calls:
+            self.turn.written = self.clock.seconds()
+            soon.soon()
+            self.clock.advance(0.25)
+        self.assertEqual(self.calls, [ELSEWHERE.patience] * 6)
