@@ -23,7 +23,7 @@ def waiting(data: Path, user: str) -> int:
     home = _home(data, user)
     index = Index(home, "benchmark")
     try:
-        upto = index.upto()
+        upto, _ = index.upto()
     finally:
         index.close()
     with closing(database.connect(home / "mail.db", write=False)) as mail:

@@ -53,23 +53,28 @@ UNKNOWN: Final = Known()
 
 @attrs.frozen
 class View:
-    """A snapshot of an index; without a connection one that knows nothing."""
+    """A snapshot of an index; without a connection one that knows nothing.
+
+    ``upto``: the contents that were looked at; ``heads``: whose heads were.
+    """
 
     connection: apsw.Connection | None = None
     upto: int = 0
+    heads: int = 0
 
     def known(self, tree: HeaderHas | TextHas, most: int) -> Known:
         """What it knows of a test; nothing if more than ``most`` contents are possible."""
         needle = fit(searchable(tree.text))
-        if self.connection is None or not self.upto:
-            return UNKNOWN
         if isinstance(tree, HeaderHas):
             if len(needle) < GRAM and tree.name.isascii():
                 needle = tree.name.lower()
-            return self._known([("head", needle)], most)
-        return self._known([("body", needle), ("head", needle)] if tree.header else [("body", needle)], most)
+            return self._known(self.heads, [("head", needle)], most)
+        questions = [("body", needle), ("head", needle)] if tree.header else [("body", needle)]
+        return self._known(self.upto, questions, most)
 
-    def _known(self, questions: list[tuple[str, str]], most: int) -> Known:
+    def _known(self, upto: int, questions: list[tuple[str, str]], most: int) -> Known:
+        if not upto:
+            return UNKNOWN
         possible: set[int] = set()
         sure: set[int] = set()
         try:
@@ -85,7 +90,7 @@ class View:
         except apsw.Error:
             _log.failure("the search index cannot be read")
             return UNKNOWN
-        return Known(self.upto, possible, sure)
+        return Known(upto, possible, sure)
 
     def _ask(self, statement: str, *bindings: object) -> list[int]:
         assert self.connection is not None
@@ -127,8 +132,8 @@ class Index:
             if connection is None:
                 return View()
             connection.execute("BEGIN")
-            upto, made_by = one(connection.execute, "SELECT upto, maker FROM state")
-            return View(connection, upto if made_by == self._maker else 0)
+            upto, heads, made_by = one(connection.execute, "SELECT upto, heads, maker FROM state")
+            return View(connection, upto, heads) if made_by == self._maker else View(connection)
         except (apsw.Error, TypeError):
             if connection is not None:
                 connection.close()
@@ -184,14 +189,14 @@ class Index:
 
         Its mail.db was replaced by an older one, and these numbers will be given out again.
         """
-        upto = self.upto()
-        if upto and upto > contents():
+        _, heads = self.upto()
+        if heads and heads > contents():
             self.drop()
 
-    def upto(self) -> int:
-        """How far an index is that we can use; 0 where there is none."""
+    def upto(self) -> tuple[int, int]:
+        """How far an index is that we can use, and how far its heads are; 0 where there is none."""
         with self.reading() as view:
-            return view.upto
+            return view.upto, view.heads
 
     def drop(self) -> None:
         """Begin anew."""
@@ -252,5 +257,5 @@ class Index:
         connection.execute("BEGIN IMMEDIATE")
         if not every(connection.execute, "SELECT 1 FROM sqlite_schema WHERE name = 'state'"):
             connection.execute((database.SCHEMAS / "search.sql").read_text(encoding="utf-8"))
-            connection.execute("INSERT INTO state VALUES (1, 0, ?)", (self._maker,))
+            connection.execute("INSERT INTO state VALUES (1, 0, 0, ?)", (self._maker,))
         connection.execute("COMMIT")

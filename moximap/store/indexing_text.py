@@ -18,7 +18,7 @@ from moximap.mail.collation import searchable
 from moximap.store.checks import Message
 
 #: Grows when the same message would be indexed differently.
-VERSION: Final = 2
+VERSION: Final = 3
 #: The shortest text that the index can be asked for.
 GRAM: Final = 3
 #: Octets of a header, and of text in a body, beyond which a message is not indexed.
@@ -51,10 +51,15 @@ def is_sharp(fitted: str) -> bool:
     return len(fitted) == GRAM and _BLURRED.isdisjoint(fitted)
 
 
-def head_text(message: Message) -> str:
-    """A header as a whole, and the values of its fields as far as they read differently alone."""
-    whole = message.header_text
+def head_text(message: Message) -> str | None:
+    """A header as a whole, and the values of its fields as far as they read differently alone.
+
+    None where it is too long.
+    """
     head = message.head
+    if len(head) > LONGEST_HEAD:
+        return None
+    whole = message.header_text
     if head.isascii() and b"=?" not in head:
         return fit(whole)
     alone = [whole]
@@ -66,12 +71,9 @@ def head_text(message: Message) -> str:
     return fit(_STAND_IN.join(alone))
 
 
-def body_text(message: Message) -> str:
-    return fit(_STAND_IN.join(message.texts()))
-
-
-def is_indexable(message: Message) -> bool:
-    return len(message.head) <= LONGEST_HEAD and message.text_size() <= LONGEST_BODY
+def body_text(message: Message) -> str | None:
+    """The texts of a message; None where they are too long."""
+    return fit(_STAND_IN.join(message.texts())) if message.text_size() <= LONGEST_BODY else None
 
 
 def expression(needles: Iterable[str]) -> str:
