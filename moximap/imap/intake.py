@@ -166,14 +166,17 @@ class Intake(LineReceiver):
         try:
             if isinstance(result, Failure):
                 awaited = result.throwExceptionIntoGenerator(coroutine)  # type: ignore[no-untyped-call]
-            else:
+            elif result is not None:
                 awaited = coroutine.send(result)
+            else:
+                awaited = next(coroutine.__await__(), None)      # cheaper: its end raises nothing
         except StopIteration:
             pass
         except BaseException:
             self._broken(Failure())  # type: ignore[no-untyped-call]
         else:
-            awaited.addBoth(partial(self._go_on, coroutine))
+            if awaited is not None:
+                awaited.addBoth(partial(self._go_on, coroutine))
 
     def _go_on(self, coroutine: Coroutine[Any, Any, None], result: object = None) -> None:
         """The same where nothing is being taken in: what it writes before it waits again is one write."""

@@ -74,7 +74,7 @@ class Usual:
             return
         if session.behind(view.image):
             await room.refresh(view.image)
-        if view.settled() and answered is None:
+        if answered is None and view.settled():
             return
         changes = view.image.since(view.told)
         if changes is None:

@@ -191,18 +191,19 @@ class View:
         self._adopt([], [])
         self.changed = self.told = self.image.modseq
         self.shown(only.modseqs[0])
-        ours = answer is not None and only in answer.stored.changes and not answer.stored.foreign
-        if answer is not None and answer.silent:
+        if answer is None:
+            return self.fetches(only.uids, only.flags, only.modseqs)
+        ours = only in answer.stored.changes and not answer.stored.foreign
+        if answer.silent:
             if ours and not self.modseq and not answer.conditional:
                 return []
             order = list(zip(only.modseqs, only.uids, only.flags, strict=True))
             return [b"".join(self._answered(order, answer))]
-        told: Iterable[bytes]
-        if answer is not None and answer.drawn is not None and answer.drawn[0] is only:
-            told = answer.drawn[1]
+        if answer.drawn is not None and answer.drawn[0] is only:
+            told: Iterable[bytes] = answer.drawn[1]
         else:
             told = self.fetches(only.uids, only.flags, only.modseqs)
-        if answer is None or ours and len(only.uids) == len(answer.targets):
+        if ours and len(only.uids) == len(answer.targets):
             return told
         return chain(told, self._unchanged(only.uids, answer))
 

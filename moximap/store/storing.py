@@ -74,7 +74,7 @@ def _store_known(transaction: Transaction, mailbox: int, conditions: list[tuple[
     _update(transaction, mailbox, conditions, becomes, every_one)
     transaction.log(mailbox, uids)
     transaction.touch(mailbox, Tally(unseen=unseen))
-    return Stored(transaction.modseq, (changes,))
+    return Stored(changes.modseq, (changes,))
 
 
 def _targets(transaction: Transaction, mailbox: int,
