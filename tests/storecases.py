@@ -19,6 +19,12 @@ MAIL = (b"From: Ann <ann@example.org>\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\
 LARGE = MAIL + b"0123456789abcde\n" * 10_000
 
 
+#: Makes a database of version 6 one of version 5.
+TO_VERSION_5 = """
+    CREATE TABLE whole AS SELECT digest.*, summary.envelope, summary.bodystructure FROM digest JOIN summary USING (content);
+    DROP TABLE digest; DROP TABLE summary; ALTER TABLE whole RENAME TO digest; PRAGMA user_version = 5"""
+
+
 def one(number: int) -> NumSet:
     return NumSet(((number, number),))
 

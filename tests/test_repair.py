@@ -21,6 +21,9 @@ MORE = (
     "UPDATE mailbox SET uidnext = 1, modseq = 1",
     "UPDATE account SET modseq = 1, contents = 0, keywordsets = 0, uidvalidity = 0",
     "DELETE FROM digest",
+    "DELETE FROM summary",
+    "DELETE FROM summary WHERE content = 1; DELETE FROM digest WHERE content = 2",
+    "UPDATE summary SET content = 9 WHERE content = 1; UPDATE digest SET version = 0 WHERE content = 2",
     "UPDATE digest SET version = 0",
     "DELETE FROM keyword",
     "INSERT INTO log VALUES (99, 1, 1, 1)",
@@ -102,10 +105,18 @@ class RepairTests(StoreCase, OnDisk):
             self.assertEqual(list(account.check()), [])
 
     def test_missing_digests_are_made_of_small_and_large_messages(self) -> None:
-        with closing(self.damaged("DELETE FROM digest")) as account:
-            self.assertIn("made 3 missing digests", list(account.repair()))
-            box = account.mailbox("INBOX").id
-            self.assertEqual(len(list(account.fetch(box, ALL, ("uid", "envelope")))), 2)
+        columns = ("uid", "envelope", "bodystructure", "preview", "parts")
+        with closing(self.damaged("")) as account:
+            whole = list(account.fetch(account.mailbox("INBOX").id, ALL, columns))
+        for table in ("digest", "summary"):
+            with closing(self.damaged(f"DELETE FROM {table}")) as account:
+                self.assertIn("made 3 missing digests", list(account.repair()))
+                self.assertEqual(list(account.fetch(account.mailbox("INBOX").id, ALL, columns)), whole)
+
+    def test_what_is_left_of_a_digest_of_an_older_version_is_not_kept(self) -> None:
+        with closing(self.damaged("DELETE FROM digest; UPDATE summary SET envelope = ''")) as account:
+            list(account.repair())
+            self.assertNotIn((b"",), list(account.fetch(account.mailbox("INBOX").id, ALL, ("envelope",))))
 
     def test_old_digests_are_made_anew(self) -> None:
         with closing(self.damaged("UPDATE digest SET version = 0; UPDATE account SET digests = 0")) as account:

@@ -42,7 +42,9 @@ DAMAGE = (
     ("INSERT INTO content SELECT 9 + id, size, header_size, sha256, thread, file, head, body FROM content"
      " WHERE id = 1", "needed by no message"),
     ("DELETE FROM digest WHERE content = 1", "no digest"),
+    ("DELETE FROM summary WHERE content = 1", "no digest"),
     ("UPDATE digest SET content = 9 WHERE content = 1", "is of none"),
+    ("UPDATE summary SET content = 9 WHERE content = 1", "is of none"),
     ("UPDATE content SET body = zeroblob(length(body)) WHERE id = 1", "another hash"),
     ("UPDATE content SET body = body || x'00' WHERE id = 1", "another size than its row"),
     ("UPDATE content SET header_size = 3 WHERE id = 1", "a header of another size"),

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from moximap.store import checkpointing, contents, database, digesting
 from moximap.store.checkpointing import Checkpointer
 from moximap.store.errors import NoSpace, Unavailable
-from tests.storecases import ALL, LARGE, MAIL, OnDisk, StoreCase, one
+from tests.storecases import ALL, LARGE, MAIL, TO_VERSION_5, OnDisk, StoreCase, one
 
 
 class SchemaTests(SynchronousTestCase):
@@ -156,21 +156,40 @@ class CheckpointTests(StoreCase, OnDisk):
 class DigestTests(StoreCase, OnDisk):
     def test_digests_of_an_older_version_are_made_anew(self) -> None:
         self.append(MAIL, LARGE, MAIL)
-        envelopes = self.rows("envelope", "preview", "parts")
+        whole = self.rows("envelope", "bodystructure", "preview", "parts")
         connection = database.connect(self.home / "mail.db", write=True)
-        connection.execute("UPDATE digest SET version = 0, envelope = '', preview = '', parts = ''")
+        connection.execute("UPDATE digest SET version = 0, preview = '', parts = ''")
+        connection.execute("UPDATE summary SET envelope = '', bodystructure = ''")
         connection.execute("UPDATE account SET digests = 0")
         connection.close()
         self.assertEqual([self.account.redigest(2) for _ in range(4)], [2, 1, 0, 0])
-        self.assertEqual(self.rows("envelope", "preview", "parts"), envelopes)
+        self.assertEqual(self.rows("envelope", "bodystructure", "preview", "parts"), whole)
         self.patch(digesting, "every", None)
         self.assertEqual(self.account.redigest(2), 0)
 
     def test_digest_columns_name_what_they_hold(self) -> None:
         self.append(MAIL)
         connection = database.connect(self.home / "mail.db", write=False)
-        columns = ", ".join(contents.DIGEST_COLUMNS)
-        row = connection.execute(f"SELECT {columns} FROM digest").fetchone()
+        rows = tuple(connection.execute(f"SELECT {', '.join(columns)} FROM {table}").fetchone() for table, columns
+                     in (("summary", contents.SUMMARY_COLUMNS), ("digest", contents.DIGEST_COLUMNS)))
         connection.close()
-        self.assertEqual(tuple(row or ()), contents.digest_columns(MAIL)[1])
+        self.assertEqual(rows, contents.digest_columns(MAIL)[1:])
         self.assertEqual(len(self.rows("uid", uids=ALL)), 1)
+
+    def test_an_account_of_version_5_is_upgraded(self) -> None:
+        """Which had both halves of a digest in one table."""
+        self.append(MAIL, LARGE, flags=("kw",))
+        self.account.copy(self.inbox(), one(1), "Sent")
+        columns = ("uid", *contents.SUMMARY_COLUMNS, "body", "preview", "parts", "sent", "sent_time", "subject",
+                   "base_subject", "from_key", "to_key", "cc_key", "from_display", "to_display", "message_id",
+                   "references")
+        before = self.rows(*columns), self.rows(*columns, name="Sent")
+        self.account.close()
+        connection = apsw.Connection(str(self.home / "mail.db"))
+        connection.execute(TO_VERSION_5)
+        connection.close()
+        self.account = self.open()
+        self.assertEqual((self.rows(*columns), self.rows(*columns, name="Sent")), before)
+        self.append()
+        self.assertEqual(self.rows(*columns)[2][1:], before[0][0][1:])
+        self.assertTrue((self.home / "mail.db.version-5").exists())

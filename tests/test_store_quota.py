@@ -11,7 +11,7 @@ from moximap.store.account import Account
 from moximap.store.errors import NoSuchMailbox, OverQuota
 from moximap.store.interfaces import NewMessage
 from moximap.values import NumSet, Quota
-from tests.storecases import ALL, LARGE, MAIL, OnDisk, StoreCase, one
+from tests.storecases import ALL, LARGE, MAIL, TO_VERSION_5, OnDisk, StoreCase, one
 
 SIZE = len(MAIL)
 
@@ -134,6 +134,7 @@ class QuotaTests(StoreCase, OnDisk):
         self.append()
         self.account.close()
         connection = apsw.Connection(str(self.home / "mail.db"))
+        connection.execute(TO_VERSION_5)
         connection.execute("DROP TABLE quota; DROP TABLE annotation; DROP TABLE messageid; DROP INDEX content_thread;"
                            " DROP TABLE origin; DROP TABLE synced_message; DROP TABLE synced_mailbox")
         connection.execute("UPDATE content SET thread = NULL")

@@ -8,12 +8,13 @@ from time import time
 from typing import Final
 
 from moximap.store import names, quota, threadids
-from moximap.store.contents import DIGEST_COLUMNS, Prepared
+from moximap.store.contents import DIGEST_COLUMNS, SUMMARY_COLUMNS, Prepared
 from moximap.store.transaction import Tally, Transaction
 from moximap.values import Appended, Changes, Mailbox, NumSet
 
 _CONTENT: Final = ("INSERT INTO content (id, size, header_size, sha256, thread, file, head, body)"
                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+_SUMMARY: Final = f"INSERT INTO summary (content, {', '.join(SUMMARY_COLUMNS)}) VALUES (?, ?, ?)"
 _DIGEST: Final = (f"INSERT INTO digest (content, {', '.join(DIGEST_COLUMNS)})"
                   f" VALUES (?{', ?' * len(DIGEST_COLUMNS)})")
 MESSAGE: Final = ("INSERT INTO message (mailbox, uid, modseq, createseq, flags, date, zone, saved,"
@@ -58,6 +59,8 @@ def add_contents(transaction: Transaction, messages: Sequence[Prepared]) -> list
     transaction.executemany(_CONTENT, [
         (content, m.size, m.header_size, m.sha256, thread, m.file, m.head, m.body)
         for content, thread, m in zip(contents, threads, messages, strict=True)])
+    transaction.executemany(_SUMMARY, [
+        (content, *m.summary) for content, m in zip(contents, messages, strict=True)])
     transaction.executemany(_DIGEST, [
         (content, *m.digest) for content, m in zip(contents, messages, strict=True)])
     return contents

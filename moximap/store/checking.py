@@ -111,11 +111,13 @@ RULES: Final[tuple[tuple[str, str], ...]] = (
     ("content {0} has a number that was not given out",
      "SELECT id FROM content WHERE id > (SELECT contents FROM account)"),
     ("content {0} has no digest",
-     "SELECT id FROM content WHERE id NOT IN (SELECT content FROM digest)"),
+     "SELECT id FROM content WHERE id NOT IN (SELECT content FROM digest)"
+     " OR id NOT IN (SELECT content FROM summary)"),
     ("content {0} has a digest older than any should be",
      "SELECT content FROM digest WHERE version < (SELECT digests FROM account)"),
     ("the digest of content {0} is of none",
-     "SELECT content FROM digest WHERE content NOT IN (SELECT id FROM content)"),
+     "SELECT content FROM (SELECT content FROM digest UNION SELECT content FROM summary)"
+     " WHERE content NOT IN (SELECT id FROM content)"),
     ("keyword set {0} has a number that was not given out",
      "SELECT id FROM keywordset WHERE id > (SELECT keywordsets FROM account)"),
     ("content {0} is in a thread that began after it",

@@ -32,9 +32,11 @@ LARGE: Final = 128 << 10
 #: A message of at most so many octets is read in a moment: mostly under 1 ms, 30 if made to be slow.
 SMALL: Final = 16 << 10
 
-DIGEST_COLUMNS: Final = ("version", "sent", "sent_time", "envelope", "preview", "body",
-                         "bodystructure", "parts", "subject", "base_subject", "from_key", "to_key",
-                         "cc_key", "from_display", "to_display", "message_id", "refs")
+#: A digest is a row of each of two tables; these are their columns, without the key.
+SUMMARY_COLUMNS: Final = ("envelope", "bodystructure")
+DIGEST_COLUMNS: Final = ("version", "sent", "sent_time", "preview", "body", "parts", "subject",
+                         "base_subject", "from_key", "to_key", "cc_key", "from_display", "to_display",
+                         "message_id", "refs")
 
 
 _sync_file_range = getattr(ctypes.CDLL(None), "sync_file_range", None)        # Linux has it
@@ -155,6 +157,7 @@ class Prepared:
     size: int
     header_size: int
     sha256: bytes
+    summary: tuple[object, ...]              # SUMMARY_COLUMNS
     digest: tuple[object, ...]               # DIGEST_COLUMNS
     head: bytes
     body: bytes | None
@@ -165,13 +168,12 @@ def is_small(message: NewMessage) -> bool:
     return isinstance(message.content, bytes) and len(message.content) <= SMALL
 
 
-def digest_columns(data: bytes | mmap.mmap) -> tuple[int, tuple[object, ...]]:
-    """The size of a message's header, and its DIGEST_COLUMNS."""
+def digest_columns(data: bytes | mmap.mmap) -> tuple[int, tuple[object, ...], tuple[object, ...]]:
+    """The size of a message's header, its SUMMARY_COLUMNS and its DIGEST_COLUMNS."""
     d = digests.digest(data)
-    return d.header_size, (
-        d.version, d.sent, d.sent_time, d.envelope, d.preview, d.body, d.bodystructure, d.parts,
-        d.subject, d.base_subject, d.from_key, d.to_key, d.cc_key, d.from_display, d.to_display,
-        d.message_id, b" ".join(d.references))
+    return d.header_size, (d.envelope, d.bodystructure), (
+        d.version, d.sent, d.sent_time, d.preview, d.body, d.parts, d.subject, d.base_subject,
+        d.from_key, d.to_key, d.cc_key, d.from_display, d.to_display, d.message_id, b" ".join(d.references))
 
 
 class Files:
@@ -238,17 +240,17 @@ class Files:
         spool.flush()
         spool.hurry()
         with translated(), spool.mapped() as data:
-            header_size, digest = digest_columns(data)
+            header_size, summary, digest = digest_columns(data)
             checksum = sha256(data).digest()
             head = data[:header_size]
         name = f"{secrets.token_hex(1)}/{spool.path.name}"
         target = self._home / "large" / name
         spool.put(target)
         self._lately.add(target, spool.size)
-        return Prepared(flags, date, spool.size, header_size, checksum, digest, head, None, name)
+        return Prepared(flags, date, spool.size, header_size, checksum, summary, digest, head, None, name)
 
 
 def _inline(data: bytes, flags: Flags, date: InternalDate) -> Prepared:
-    header_size, digest = digest_columns(data)
-    return Prepared(flags, date, len(data), header_size, sha256(data).digest(), digest,
+    header_size, summary, digest = digest_columns(data)
+    return Prepared(flags, date, len(data), header_size, sha256(data).digest(), summary, digest,
                     data[:header_size], data[header_size:])

@@ -114,6 +114,7 @@ def _erase_some(transaction: Transaction, rows: list[tuple[int, int, int]]) -> t
 
 
 def _forget(transaction: Transaction, content: int) -> list[str | None]:
+    transaction.execute("DELETE FROM summary WHERE content = ?", (content,))
     transaction.execute("DELETE FROM digest WHERE content = ?", (content,))
     rows = every(transaction.execute, "DELETE FROM content WHERE id = ? RETURNING file, thread",
                  (content,))

@@ -19,8 +19,8 @@ from moximap.values import NumSet
 _ORIGIN: Final = "(SELECT number FROM origin)"
 _EXPRESSIONS: Final[dict[Column, str]] = {
     "uid": "m.uid", "flags": "m.flags", "modseq": "m.modseq", "date": "m.date", "zone": "m.zone",
-    "saved": "m.saved", "size": "m.size", "head": "c.head", "envelope": "d.envelope",
-    "body": "d.body", "bodystructure": "d.bodystructure", "parts": "d.parts",
+    "saved": "m.saved", "size": "m.size", "head": "c.head", "envelope": "s.envelope",
+    "body": "d.body", "bodystructure": "s.bodystructure", "parts": "d.parts",
     "preview": "d.preview", "emailid": f"'M' || {_ORIGIN} || '_' || m.content",
     "threadid": f"'T' || {_ORIGIN} || '_' || c.thread",
     "expunged": "m.expunged", "sent": "d.sent", "sent_time": "d.sent_time",
@@ -78,6 +78,8 @@ def plan(columns: tuple[Column, ...], wide: bool) -> Plan:
     joins = ""
     if " c." in f" {chosen}" or "|| c." in chosen:
         joins += " JOIN content c ON c.id = m.content"
+    if " s." in f" {chosen}":
+        joins += " JOIN summary s ON s.content = m.content"
     if " d." in f" {chosen}":
         joins += " JOIN digest d ON d.content = m.content"
     select = (f"SELECT {chosen} FROM message m{joins}"

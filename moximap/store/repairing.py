@@ -13,11 +13,10 @@ from typing import Final
 
 import apsw
 
-from moximap.store import annotations_table, mailboxes, names, repairing_records
+from moximap.store import annotations_table, digesting, mailboxes, names, repairing_records
 from moximap.store.checking import COUNTED, STAGED, torn
-from moximap.store.contents import DIGEST_COLUMNS, Files, digest_columns
+from moximap.store.contents import Files
 from moximap.store.database import every, one
-from moximap.store.digesting import redigest
 from moximap.store.erasing import orphans
 from moximap.store.errors import StoreError
 from moximap.store.readers import Readers
@@ -25,9 +24,6 @@ from moximap.store.transaction import Transaction
 from moximap.store.writer import Writer
 
 Mending = Callable[[Transaction], list[str]]
-
-#: Messages that are read for new digests between two commits.
-STEP: Final = 100
 
 _HIGHEST: Final = ("SELECT max(modseq) FROM (SELECT max(modseq) AS modseq FROM mailbox UNION ALL"
                    " SELECT max(modseq) FROM message UNION ALL SELECT max(modseq) FROM log UNION ALL"
@@ -47,12 +43,6 @@ _UNLOGGED: Final = (
 _AMBIGUOUS: Final = (
     "SELECT id, name FROM mailbox b WHERE uidvalidity < 1"
     " OR EXISTS (SELECT 1 FROM mailbox o WHERE o.uidvalidity = b.uidvalidity AND o.id < b.id)")
-_UNDIGESTED: Final = (
-    "SELECT id, size, header_size, head, body, file FROM content"
-    " WHERE id > ? AND id NOT IN (SELECT content FROM digest) ORDER BY id LIMIT ?")
-_DIGEST: Final = (
-    f"INSERT OR IGNORE INTO digest (content, {', '.join(DIGEST_COLUMNS)})"
-    f" SELECT ?{', ?' * len(DIGEST_COLUMNS)} WHERE EXISTS (SELECT 1 FROM content WHERE id = ?)")
 
 
 def repair(readers: Readers, writer: Writer, files: Files, home: Path,
@@ -63,9 +53,9 @@ def repair(readers: Readers, writer: Writer, files: Files, home: Path,
         return                               # what seems needless may be needed by what is torn
     for mending in MENDINGS:
         yield from writer.run(mending)
-    yield from writer.run(_digests_of_none)
-    yield from _missing_digests(readers, writer, files)
-    while redone := redigest(readers, writer, files, STEP):
+    yield from writer.run(digesting.remove_needless)
+    yield from digesting.make_missing(readers, writer, files)
+    while redone := digesting.redigest(readers, writer, files, digesting.STEP):
         yield f"made {redone} digests anew"
     yield from _needless_contents(writer, home)
     yield from writer.run(repairing_records.threads)
@@ -240,41 +230,6 @@ def _mailbox_counters(transaction: Transaction) -> list[str]:
     return [f"counted mailbox {row[0]} anew" for row in rows]
 
 
-def _digests_of_none(transaction: Transaction) -> list[str]:
-    rows = every(transaction.execute, "DELETE FROM digest WHERE content NOT IN (SELECT id FROM content)"
-                 " RETURNING content")
-    oldest = one(transaction.execute, "SELECT min(version) FROM digest")[0]
-    if oldest is not None:
-        transaction.execute("UPDATE account SET digests = ? WHERE digests > ?", (oldest, oldest))
-    return [f"removed {len(rows)} digests of nothing"] if rows else []
-
-
-def _missing_digests(readers: Readers, writer: Writer, files: Files) -> Iterator[str]:
-    """Messages are read outside the write transaction; what cannot be read is left for the check."""
-    last = done = 0
-    while True:
-        made: list[tuple[object, ...]] = []
-        with readers.snapshot() as snapshot:
-            rows = every(snapshot.connection.execute, _UNDIGESTED, (last, STEP))
-            for id, *row in rows:
-                content = files.content(*row)
-                try:
-                    made.append((id, *digest_columns(content.read(0, content.size))[1], id))
-                except StoreError:
-                    continue
-        if not rows:
-            break
-        last = rows[-1][0]
-        done += len(made)
-        writer.run(_adding(made))
-    if done:
-        yield f"made {done} missing digests"
-
-
-def _adding(made: list[tuple[object, ...]]) -> Callable[[Transaction], object]:
-    return lambda transaction: transaction.executemany(_DIGEST, made) and None
-
-
 def _needless_contents(writer: Writer, home: Path) -> Iterator[str]:
     gone = writer.run(_forget_needless)
     for file in gone:
@@ -287,7 +242,8 @@ def _needless_contents(writer: Writer, home: Path) -> Iterator[str]:
 def _forget_needless(transaction: Transaction) -> list[str | None]:
     rows = every(transaction.execute, "DELETE FROM content WHERE id NOT IN (SELECT content FROM message"
                  " WHERE content IS NOT NULL) RETURNING id, file")
-    transaction.executemany("DELETE FROM digest WHERE content = ?", [(id,) for id, _ in rows])
+    for table in ("summary", "digest"):
+        transaction.executemany(f"DELETE FROM {table} WHERE content = ?", [(id,) for id, _ in rows])
     return [file for _, file in rows]
 
 
