@@ -7,7 +7,9 @@ import quopri
 from random import Random
 from typing import Any
 from unicodedata import normalize
+from unittest.mock import patch
 
+from moximap.mail.searched import Searched
 from moximap.store import checks, database, indexing, searching
 from moximap.store.indexing import View
 from moximap.searchtree import And, HasFlag, HeaderHas, Not, Or, SearchTree, SizeIs, TextHas
@@ -53,7 +55,7 @@ def part(random: Random, depth: int = 0) -> bytes:
         return b"Content-Type: message/rfc822\r\n\r\n" + header(random) + part(random, depth + 1)
     text, charset = phrase(random, 30), random.choice(CHARSETS)
     if kind == 3:
-        text = f"<html><style>hidden</style><p>{text}<b>{phrase(random)}</b>&eacute;t&eacute;</html>"
+        text = f"<html><style>hidden</style><p>{text}<{random.choice(('b', '/x', 'table'))}>{phrase(random)}</b>&eacute;t&eacute;</html>"
     data = text.encode(charset, "replace")
     encoding, data = random.choice((
         (b"base64", base64.encodebytes(data)), (b"quoted-printable", quopri.encodestring(data)), (b"8bit", data)))
@@ -94,8 +96,9 @@ def tree(random: Random, depth: int = 0) -> SearchTree:
 
 
 def scan(account: Any, mailbox: int, tree: SearchTree, uids: NumSet) -> NumSet:
-    """What a search finds that has no index."""
-    with account._readers.snapshot() as snapshot:
+    """What a search finds that has no index, and makes every text before it looks into it."""
+    with (account._readers.snapshot() as snapshot,
+          patch.object(Searched, "has", lambda text, needle: needle in text.folded)):
         return NumSet.ascending(searching.find(snapshot.connection, View(), account._files, account.flags,
                                                mailbox, tree, uids))
 

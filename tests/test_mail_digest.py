@@ -59,7 +59,7 @@ def check(test: SynchronousTestCase, data: bytes) -> Digest:
         test.assertEqual(one and (one.header, one.body, one.end), two and (two.header, two.body, two.end))
     test.assertLessEqual(len(found.preview), 200)
     for text in body_texts(again, data):
-        test.assertIsInstance(text, str)
+        test.assertIsInstance(text.folded, str)
     select(data[: root.body], frozenset([b"subject", b"from"]), exclude=True)
     return found
 

@@ -39,15 +39,22 @@ def searchable(text: str) -> str:
     """
     if text.isascii():
         return text.lower()
-    return "".join(map(_folded, _pieces(text)))
+    return "".join([_folded(piece) or piece.casefold() for piece in _pieces(text)])
 
 
-def _folded(text: str) -> str:
+def wholly_searchable(text: str) -> str | None:
+    """`searchable`, except that it is None where some of the text would be left as it is."""
+    if text.isascii():
+        return text.lower()
+    pieces = list(map(_folded, _pieces(text)))
+    return None if None in pieces else "".join(filter(None, pieces))
+
+
+def _folded(text: str) -> str | None:
+    """None: it would become too long, as ligatures of whole sentences do, which are no text."""
     # Of all letters ı alone has a title case, I, that its case folding does not tell of.
     folded = _decomposed(text).casefold().replace("ı", "i")
-    if len(folded) <= max(_LONGER * len(text), _PIECE):
-        return folded
-    return text.casefold()               # ligatures of whole sentences, one after the other: no text
+    return folded if len(folded) <= max(_LONGER * len(text), _PIECE) else None
 
 
 def _pieces(text: str) -> Iterator[str]:

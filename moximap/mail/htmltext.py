@@ -16,6 +16,10 @@ _UNSEEN = ("script", "style", "template")
 _tags = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*+)").finditer
 _any_tag = re.compile(r"<[^<>]*+>").sub
 
+# The parser takes some hundred KB for each document.  They would be given back to the system each time;
+# but once so much was freed in one piece, the C library (glibc) keeps as much.
+bytearray(1 << 20)
+
 # Elements without content, and those that the next one of their kind ends.
 _FLAT = frozenset(["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta"])
 _FLAT |= frozenset(["source", "track", "wbr"])

@@ -9,6 +9,7 @@ from moximap.mail.charsets import decode_bytes
 from moximap.mail.headers import decode
 from moximap.mail.htmltext import html_text as html_text
 from moximap.mail.parts import Part, walk
+from moximap.mail.searched import Searched
 from moximap.mail.transfer import decode_transfer
 
 __all__ = ["body_texts", "decode_transfer", "html_text", "part_text", "preview"]
@@ -26,13 +27,17 @@ _quoted_lines = re.compile(r"^>[^\n]*+\n?", re.MULTILINE).sub
 
 def part_text(part: Part, data: Data, limit: int = LIMIT) -> str:
     """The text of a ``text/*`` part, of which at most ``limit`` octets are decoded."""
-    content = bytes(data[part.body : min(part.end, part.body + limit)])
-    decoded = decode_transfer(part.encoding, content)
-    text = decode_bytes(content if decoded is None else decoded, mime.get(part.params, b"charset") or b"")
+    text = _decoded(part, data, limit)
     return html_text(text) if part.subtype == "html" else text
 
 
-def body_texts(root: Part, data: Data, limit: int = LIMIT) -> Iterator[str]:
+def _decoded(part: Part, data: Data, limit: int) -> str:
+    content = bytes(data[part.body : min(part.end, part.body + limit)])
+    decoded = decode_transfer(part.encoding, content)
+    return decode_bytes(content if decoded is None else decoded, mime.get(part.params, b"charset") or b"")
+
+
+def body_texts(root: Part, data: Data, limit: int = LIMIT) -> Iterator[Searched]:
     """The texts of all text parts and the headers of messages within, in order.
 
     At most ``limit`` octets of the message are decoded for it.
@@ -41,12 +46,12 @@ def body_texts(root: Part, data: Data, limit: int = LIMIT) -> Iterator[str]:
         if limit <= 0:
             return
         if part.type == "text":
-            yield part_text(part, data, limit)
+            yield Searched(_decoded(part, data, limit), part.subtype == "html")
             limit -= part.end - part.body
         elif part.is_message:
             child = part.children[0]
             size = min(child.body - child.header, limit)
-            yield decode(bytes(data[child.header : child.header + size]))
+            yield Searched(decode(bytes(data[child.header : child.header + size])))
             limit -= size
 
 

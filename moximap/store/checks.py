@@ -12,6 +12,7 @@ import attrs
 from moximap.mail import headers, parts, text
 from moximap.mail.buffers import Data
 from moximap.mail.collation import searchable
+from moximap.mail.searched import Searched
 from moximap.store.contents import Files
 from moximap.store.database import one
 from moximap.store.interfaces import IContent
@@ -35,22 +36,22 @@ class Message:
         self.content = content
         self._connection = connection
         self._files = files
-        self._read: list[str] = []
+        self._read: list[Searched] = []
 
     @cached_property
     def head(self) -> bytes:
         return bytes(self._connection.execute("SELECT head FROM content WHERE id = ?",
                                               (self.content,)).get)
 
-    def texts(self) -> Iterator[str]:
-        """The decoded text of each part, as it is searched; no more is decoded than is asked for."""
+    def texts(self) -> Iterator[Searched]:
+        """The text of each part; no more is decoded than is asked for."""
         yield from self._read
         for found in self._unread:
-            self._read.append(searchable(found))
-            yield self._read[-1]
+            self._read.append(found)
+            yield found
 
     @cached_property
-    def _unread(self) -> Iterator[str]:
+    def _unread(self) -> Iterator[Searched]:
         size, header_size, body, file, dumped = self._row
         data = Slices(self._files.content(size, header_size, self.head, body, file))
         return text.body_texts(parts.load(dumped), cast(Data, data))
@@ -98,7 +99,7 @@ class TextCheck:
     def __call__(self, message: Message) -> bool:
         if self.header and self.text in message.header_text:
             return True
-        return any(self.text in found for found in message.texts())
+        return any(found.has(self.text) for found in message.texts())
 
 
 def check_of(tree: HeaderHas | TextHas) -> Check:

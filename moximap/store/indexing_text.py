@@ -73,7 +73,9 @@ def head_text(message: Message) -> str | None:
 
 def body_text(message: Message) -> str | None:
     """The texts of a message; None where they are too long."""
-    return fit(_STAND_IN.join(message.texts())) if message.text_size() <= LONGEST_BODY else None
+    if message.text_size() > LONGEST_BODY:
+        return None
+    return fit(_STAND_IN.join(text.folded for text in message.texts()))
 
 
 def expression(needles: Iterable[str]) -> str:
