@@ -1,10 +1,13 @@
 """Header fields, addresses, dates, subjects and ids (moximap.mail)."""
 
 import datetime
+import re
 
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from moximap.mail import addresses, dates, headers, messageids
+from moximap.mail import addresses, dates, headers, messageids, words
 from moximap.mail.addresses import GROUP_END, NO_HOST, NO_MAILBOX, Address
 from moximap.mail.envelope import envelope
 from moximap.mail.subject import base_subject
@@ -68,6 +71,22 @@ class SelectTests(SynchronousTestCase):
         self.assertEqual(headers.value(HEADER, b"SUBJECT"), b"one two")
         self.assertEqual(headers.values(HEADER, b"from"), [b"a@b", b"e@f"])
         self.assertIsNone(headers.value(HEADER, b"cc"))
+
+    @given(st.text("aA:\r\n \t\xe4").map(lambda text: text.encode("latin-1")), st.sampled_from([b"a", b"A", b"aa", b"", b" ", b":", b"a:", b"\xe4"]))
+    @example(b"a: 1\r\nA : 2\r\n 3\r\nb\r\naa: 4\na:\n", b"a")
+    @settings(deadline=None)
+    def test_values_are_those_of_all_fields_of_a_name(self, header: bytes, name: bytes) -> None:
+        contents = [field.raw.partition(b":")[2] for field in headers.split(header) if field.name.lower() == name.lower()]
+        self.assertEqual(headers.values(header, name), list(map(headers.unfold, contents)))
+        self.assertEqual(headers.values(header, name * headers.LONG), [])
+
+    @given(st.text("a\r\n \t").map(str.encode))
+    @settings(deadline=None)
+    def test_lines_become_one_whatever_their_size(self, lines: bytes) -> None:
+        one = words.joined(lines)
+        self.assertEqual(one, re.sub(rb"\r*\n[ \t]*", b" ", lines))
+        self.patch(words, "_SMALL", 0)
+        self.assertEqual(words.joined(lines), one)
 
 
 class DecodeTests(SynchronousTestCase):

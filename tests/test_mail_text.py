@@ -4,7 +4,7 @@ import base64
 import binascii
 import re
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -45,6 +45,7 @@ class TransferTests(SynchronousTestCase):
         self.assertEqual(decode_transfer("quoted-printable", encoded), b"a=b  \r\nc=zz=4")
 
     @given(st.text(" \t\r\na=").map(str.encode))
+    @settings(deadline=None)
     def test_white_space_before_a_line_end_is_no_data(self, encoded: bytes) -> None:
         stripped = re.sub(rb"[ \t]+(?=\r?\n|\Z)", b"", encoded)
         self.assertEqual(decode_transfer("quoted-printable", encoded), binascii.a2b_qp(stripped))

@@ -12,13 +12,13 @@ from functools import lru_cache
 import attrs
 
 from moximap.mail.words import decode as decode
+from moximap.mail.words import joined
 
 __all__ = ["Field", "decode", "fields", "select", "split", "unfold", "value", "values"]
 
 _FIELD = re.compile(rb"(?m:^)([^:\s]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)\n?+")
 _RAW = re.compile(rb"(?m:^)(([^:\s]++)[ \t]*+:[^\n]*+(?:\n[ \t][^\n]*+)*+\n?+)")
 _NAME = re.compile(rb"[^:\s]++")
-_fold = re.compile(rb"\r*+\n[ \t]*+").sub
 
 # Up to here findall is the quickest; beyond it, its list of all fields would cost too much memory.
 SMALL = 1 << 16
@@ -93,7 +93,11 @@ def _sought(names: frozenset[bytes]) -> Callable[[bytes], list[bytes]] | None:
 def values(header: bytes, name: bytes) -> list[bytes]:
     """The unfolded contents of all fields of this name."""
     name = name.lower()
-    return [unfold(m[2]) for m in _FIELD.finditer(header) if m[1].lower() == name]
+    if len(name) > LONG:
+        return [unfold(m[2]) for m in _FIELD.finditer(header) if m[1].lower() == name]
+    sought = _sought(frozenset([name]))
+    found = sought(b"\n" + header) if sought is not None else []
+    return [unfold(field.partition(b":")[2]) for field in found]
 
 
 def value(header: bytes, name: bytes) -> bytes | None:
@@ -112,7 +116,7 @@ def unfold(content: bytes) -> bytes:
     for that white space here, because a tab made by a folding mailer is not part of a subject.
     """
     if b"\n" in content:
-        content = _fold(b" ", content)
+        content = joined(content)
     return content.strip(b" \t\r")
 
 

@@ -99,7 +99,7 @@ def dump(root: Part) -> bytes:
 @lru_cache(maxsize=8)
 def load(dumped: bytes) -> Part:
     """The parts that were dumped, with offsets, type, encoding, charset and lines; to be read only."""
-    rows: list[_Row] = json.loads(dumped)
+    rows: list[_Row] = json.loads(dumped.decode())
     done: list[Part] = []
     # From the last to the first: the children of a part then are the last that were made.
     for header, body, end, main, sub, encoding, charset, lines, count in reversed(rows):

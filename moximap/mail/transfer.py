@@ -10,7 +10,6 @@ _IDENTITY = frozenset(["7bit", "8bit", "binary", ""])
 _UUENCODE = frozenset(["x-uuencode", "x-uue", "uuencode", "uue"])
 
 # White space before a line end is not data (RFC 2045 6.7 rule 3); the look-behind keeps it linear.
-_BEFORE_END = (b" \r\n", b" \n", b"\t\r\n", b"\t\n")
 _trailing = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n|\Z)").sub
 
 
@@ -30,7 +29,8 @@ def decode_transfer(encoding: str, data: Data) -> bytes | None:
 
 def _without_trailing(data: bytes) -> bytes:
     """Nearly always there is no white space before a line end, which is quick to see."""
-    if data.endswith((b" ", b"\t")) or any(ending in data for ending in _BEFORE_END):
+    if (b" \r\n" in data or b" \n" in data or b"\t\r\n" in data or b"\t\n" in data
+            or data.endswith((b" ", b"\t"))):
         return _trailing(b"", data)
     return data
 

@@ -6,13 +6,26 @@ import re
 from moximap.mail.charsets import decode_bytes
 
 _WORD = re.compile(rb"=\?([^?*\s]++)(?:\*[^?\s]*+)?\?([bBqQ])\?([^?]*+)\?=")
+# Beyond this the pattern is slower, but does with less memory.
+_SMALL = 1 << 16
 _fold = re.compile(rb"\r*+\n[ \t]*+").sub
+
+
+def joined(lines: bytes) -> bytes:
+    """In one line: each line break, with the white space after it, becomes a space."""
+    if len(lines) > _SMALL:
+        return _fold(b" ", lines)
+    first, *more = lines.split(b"\n")
+    if not more:
+        return lines
+    last = more.pop().lstrip(b" \t")
+    return b" ".join([first.rstrip(b"\r"), *[line.lstrip(b" \t").rstrip(b"\r") for line in more], last])
 
 
 def decode(value: bytes) -> str:
     """Unfolded text with its encoded words decoded; octets outside them as UTF-8, else latin-1."""
     if b"\n" in value:
-        value = _fold(b" ", value)
+        value = joined(value)
     if b"=?" not in value:
         return _plain(value)
     out: list[str] = []
