@@ -18,7 +18,8 @@ COPY: Final = (4 << 20) // database.PAGE
 #: Pages of a log from which on writers wait a moment, so that it begins anew: before it is cut, since what
 #: is written over what is there already is synced in half the time.
 RESTART: Final = (8 << 20) // database.PAGE
-_PATIENCE: Final = 0.2
+#: Seconds for which they do: who reads the log meanwhile may be a process that gets the processor last.
+_PATIENCE: Final = 0.01
 
 
 class Checkpointer:
