@@ -38,16 +38,20 @@ def is_behind(index: Index, readers: Readers) -> bool:
 
 
 def step(index: Index, readers: Readers, files: Files, limit: int) -> int | None:
-    """Index the next ``limit`` contents, heads first; how many were, None while others are at it."""
+    """Index the next ``limit`` contents, heads first; how many were, None while others are at it.
+
+    Each statement is a snapshot by itself: one of all the batch would keep the account's log from beginning
+    anew, for seconds where nobody else leaves a processor.  What is erased meanwhile is forgotten after it.
+    """
     if not is_behind(index, readers):        # nearly always
         return 0
     try:
-        with index.writing(patience=0) as connection, readers.snapshot() as snapshot:
+        with index.writing(patience=0) as connection, readers.statement() as mail:
             def message(content: int) -> Message:
-                return Message(snapshot.connection, files, content)
+                return Message(mail, files, content)
 
             def following(after: int, most: int) -> list[int]:
-                return [content for content, in every(snapshot.connection.execute, _NEXT, (after, most))]
+                return [content for content, in every(mail.execute, _NEXT, (after, most))]
 
             upto, heads = one(connection.execute, "SELECT upto, heads FROM state")
             contents = following(heads, _HEADS * limit)
