@@ -118,7 +118,7 @@ class IndexTests(IndexCase):
 
     def test_batches_are_bounded_by_their_size(self) -> None:
         self.append(*[LARGE] * 8)
-        self.assertEqual(self.account.index(100), 1 + indexing_steps.BATCH // len(LARGE))
+        self.assertEqual(self.account.index(50), 1 + 50 * indexing_steps.BATCH // len(LARGE))
 
     def test_a_batch_that_breaks_leaves_nothing(self) -> None:
         self.append(*[MAIL] * 19)

@@ -16,8 +16,8 @@ from moximap.store.errors import StoreError
 from moximap.store.indexing import Index
 from moximap.store.readers import Readers
 
-#: Octets of messages in one batch, more or less.
-BATCH: Final = 1 << 20
+#: Octets, for each message that a batch may have, of all that are in it: more or less.
+BATCH: Final = 16 << 10
 
 #: Contents that no message shows any more are left out: no message will ever show them again.
 _NEXT: Final = ("SELECT DISTINCT content FROM message INDEXED BY message_content"
@@ -54,10 +54,11 @@ def step(index: Index, readers: Readers, files: Files, limit: int) -> int | None
                 return [content for content, in every(mail.execute, _NEXT, (after, most))]
 
             upto, heads = one(connection.execute, "SELECT upto, heads FROM state")
+            room = BATCH * limit
             contents = following(heads, _HEADS * limit)
-            done = _add_all(connection, "heads", map(message, contents), _add_head)
+            done = _add_all(connection, "heads", map(message, contents), _add_head, room)
             if done == len(contents) < _HEADS * limit:
-                done = _add_all(connection, "upto", map(message, following(upto, limit)), _add_body)
+                done = _add_all(connection, "upto", map(message, following(upto, limit)), _add_body, room)
             return done
     except apsw.BusyError:
         return None
@@ -66,13 +67,14 @@ def step(index: Index, readers: Readers, files: Files, limit: int) -> int | None
         raise
 
 
-def _add_all(connection: apsw.Connection, column: str, messages: Iterable[Message], add: Add) -> int:
-    """How many were added before BATCH octets were full; the state's column tells of the last."""
+def _add_all(connection: apsw.Connection, column: str, messages: Iterable[Message], add: Add,
+             room: int) -> int:
+    """How many were added before so many octets were full; the state's column tells of the last."""
     done = octets = 0
     for message in messages:
         octets += add(connection, message)
         done += 1
-        if octets >= BATCH:
+        if octets >= room:
             break
     if done:
         connection.execute(f"UPDATE state SET {column} = ?", (message.content,))

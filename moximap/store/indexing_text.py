@@ -32,7 +32,7 @@ _BLURRED: Final = frozenset("\ufffd\ufffe\uffff")
 #: Trigrams of one text that are asked for: more would cost time and exclude little.
 _ENOUGH: Final = 24
 
-_unfit = re.compile("[\0\ud800-\udfff]").sub
+_surrogates = re.compile("[\ud800-\udfff]").sub
 
 
 def maker() -> str:
@@ -43,7 +43,11 @@ def maker() -> str:
 
 def fit(folded: str) -> str:
     """Folded text as SQLite can store it: character by character, so that substrings stay substrings."""
-    return folded.replace("\0", _STAND_IN) if folded.isascii() else _unfit(_STAND_IN, folded)
+    try:
+        folded.encode()
+    except UnicodeEncodeError:               # nearly never, and slow to look for
+        folded = _surrogates(_STAND_IN, folded)
+    return folded.replace("\0", _STAND_IN)
 
 
 def is_sharp(fitted: str) -> bool:
