@@ -11,6 +11,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import Final
@@ -20,9 +21,10 @@ import attrs
 from twisted.logger import Logger
 
 from moximap.mail.collation import searchable
-from moximap.store import database
+from moximap.store import database, indexing_words
 from moximap.store.database import every, one
-from moximap.store.indexing_text import GRAM, expression, fit, is_sharp, maker
+from moximap.store.indexing_text import GRAM, expression, fit, maker
+from moximap.store.indexing_words import CONTENTS, find
 from moximap.searchtree import HeaderHas, TextHas
 
 DATABASE: Final = "search.db"
@@ -62,39 +64,52 @@ class View:
     upto: int = 0
     heads: int = 0
 
-    def known(self, tree: HeaderHas | TextHas, most: int) -> Known:
-        """What it knows of a test; nothing if more than ``most`` contents are possible."""
-        needle = fit(searchable(tree.text))
-        if isinstance(tree, HeaderHas):
-            if len(needle) < GRAM and tree.name.isascii():
-                needle = tree.name.lower()
-            return self._known(self.heads, [("head", needle)], most)
-        questions = [("body", needle), ("head", needle)] if tree.header else [("body", needle)]
-        return self._known(self.upto, questions, most)
-
-    def _known(self, upto: int, questions: list[tuple[str, str]], most: int) -> Known:
-        if not upto:
-            return UNKNOWN
-        possible: set[int] = set()
-        sure: set[int] = set()
+    def known(self, tree: HeaderHas | TextHas, messages: int, most: int) -> Known:
+        """What it knows of a test that so many messages are put to; nothing if more than ``most`` contents
+        may have it, or where they are as quickly read."""
         try:
-            for table, needle in questions:
-                if len(needle) < GRAM:
-                    return UNKNOWN
-                found = self._ask(f"SELECT rowid FROM {table} WHERE {table} MATCH ? LIMIT ?",
-                                  expression([needle]), most + 1)
-                if len(found) > most:
-                    return UNKNOWN
-                (sure if table == "body" and is_sharp(needle) else possible).update(found)
-            possible.update(self._ask("SELECT content FROM unread"))
+            if isinstance(tree, HeaderHas):
+                return self._of_header(tree, most)
+            return self._of_text(tree, messages, most)
         except apsw.Error:
             _log.failure("the search index cannot be read")
             return UNKNOWN
-        return Known(upto, possible, sure)
 
-    def _ask(self, statement: str, *bindings: object) -> list[int]:
+    def _of_header(self, tree: HeaderHas, most: int) -> Known:
+        needle = searchable(tree.text)
+        if len(fit(needle)) < GRAM and tree.name.isascii():
+            needle = tree.name.lower()
+        heads = self._heads(needle, most)
+        return UNKNOWN if heads is None else Known(self.heads, heads | self._unread())
+
+    def _of_text(self, tree: TextHas, messages: int, most: int) -> Known:
+        needle = searchable(tree.text)
+        words = needle.split()
+        # To go through a segment takes as long as to read a message.
+        if self.connection is None or not words or not 0 < self.upto <= messages * CONTENTS:
+            return UNKNOWN
+        heads = self._heads(needle, most) if tree.header else set[int]()
+        bodies = set(islice(find(self.connection, needle), most + 1))
+        if heads is None or len(bodies) > most:
+            return UNKNOWN
+        possible = heads | self._unread()
+        if words == [needle]:
+            return Known(self.upto, possible, sure=bodies)
+        return Known(self.upto, possible | bodies)
+
+    def _heads(self, needle: str, most: int) -> set[int] | None:
+        """Contents whose heads may have a text; None: nobody knows, or they are more than ``most``."""
+        grams = fit(needle)
+        if self.connection is None or not self.heads or len(grams) < GRAM:
+            return None
+        rows = self.connection.execute("SELECT rowid FROM head WHERE head MATCH ? LIMIT ?",
+                                       (expression(grams), most + 1))
+        found = {number for number, in rows}
+        return None if len(found) > most else found
+
+    def _unread(self) -> set[int]:
         assert self.connection is not None
-        return [number for number, in self.connection.execute(statement, bindings)]
+        return {number for number, in self.connection.execute("SELECT content FROM unread")}
 
 
 class Index:
@@ -176,11 +191,13 @@ class Index:
         """
         if not self.path.exists():
             return
-        rows = [(content,) for content in contents]
+        gone = list(contents)
         try:
             with self.writing() as connection:
-                for table, column in (("head", "rowid"), ("body", "rowid"), ("unread", "content")):
-                    connection.executemany(f"DELETE FROM {table} WHERE {column} = ?", rows)
+                for table, column in (("head", "rowid"), ("unread", "content")):
+                    connection.executemany(f"DELETE FROM {table} WHERE {column} = ?",
+                                           [(content,) for content in gone])
+                indexing_words.forget(connection, gone)
         except apsw.Error:
             _log.failure("erased messages stay in the search index")
 

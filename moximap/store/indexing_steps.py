@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
 
 import apsw
 
-from moximap.store import indexing_text
+from moximap.store import indexing_text, indexing_words
 from moximap.store.checks import Message
 from moximap.store.contents import Files
 from moximap.store.database import every, one
 from moximap.store.errors import StoreError
 from moximap.store.indexing import Index
+from moximap.store.indexing_words import CONTENTS, Segment
 from moximap.store.readers import Readers
 
 #: Octets, for each message that a batch may have, of all that are in it: more or less.
@@ -27,7 +29,7 @@ _NEXT: Final = ("SELECT DISTINCT content FROM message INDEXED BY message_content
 #: Heads for each message of a batch: they take less time.
 _HEADS: Final = 4
 
-Add = Callable[[apsw.Connection, Message], int]
+_T = TypeVar("_T")
 
 
 def is_behind(index: Index, readers: Readers) -> bool:
@@ -56,9 +58,14 @@ def step(index: Index, readers: Readers, files: Files, limit: int) -> int | None
             upto, heads = one(connection.execute, "SELECT upto, heads FROM state")
             room = BATCH * limit
             contents = following(heads, _HEADS * limit)
-            done = _add_all(connection, "heads", map(message, contents), _add_head, room)
+            done = _add_all(connection, "heads", map(message, contents), partial(_add_head, connection), room)
             if done == len(contents) < _HEADS * limit:
-                done = _add_all(connection, "upto", map(message, following(upto, limit)), _add_body, room)
+                segment = Segment()
+                contents = following(upto, min(limit, CONTENTS))
+                done = _add_all(connection, "upto", map(message, contents),
+                                partial(_add_body, connection, segment), room)
+                if segment.contents:
+                    indexing_words.add(connection, segment)
             return done
     except apsw.BusyError:
         return None
@@ -67,12 +74,12 @@ def step(index: Index, readers: Readers, files: Files, limit: int) -> int | None
         raise
 
 
-def _add_all(connection: apsw.Connection, column: str, messages: Iterable[Message], add: Add,
-             room: int) -> int:
+def _add_all(connection: apsw.Connection, column: str, messages: Iterable[Message],
+             add: Callable[[Message], int], room: int) -> int:
     """How many were added before so many octets were full; the state's column tells of the last."""
     done = octets = 0
     for message in messages:
-        octets += add(connection, message)
+        octets += add(message)
         done += 1
         if octets >= room:
             break
@@ -83,23 +90,30 @@ def _add_all(connection: apsw.Connection, column: str, messages: Iterable[Messag
 
 def _add_head(connection: apsw.Connection, message: Message) -> int:
     """Octets, or rather characters, that were indexed."""
-    return _add(connection, message, "head", lambda: indexing_text.head_text(message))
-
-
-def _add_body(connection: apsw.Connection, message: Message) -> int:
-    return _add(connection, message, "body", lambda: indexing_text.body_text(message))
-
-
-def _add(connection: apsw.Connection, message: Message, table: str, text: Callable[[], str | None]) -> int:
-    try:
-        folded = text()
-    except (StoreError, TypeError):          # it has no file or no digest: the check of the account tells
-        folded = None
-    if folded is None:
-        connection.execute("INSERT OR REPLACE INTO unread VALUES (?)", (message.content,))
+    text = _read(connection, message, indexing_text.head_text)
+    if text is None:
         return 0
-    connection.execute(f"INSERT INTO {table} (rowid, folded) VALUES (?, ?)", (message.content, folded))
-    return len(folded)
+    connection.execute("INSERT INTO head (rowid, folded) VALUES (?, ?)", (message.content, text))
+    return len(text)
+
+
+def _add_body(connection: apsw.Connection, segment: Segment, message: Message) -> int:
+    texts = _read(connection, message, indexing_text.body_texts)
+    if texts is None:
+        return 0
+    segment.add(message.content, texts)
+    return sum(map(len, texts))
+
+
+def _read(connection: apsw.Connection, message: Message, read: Callable[[Message], _T | None]) -> _T | None:
+    """What is to be indexed; None where nobody will know what is in it."""
+    try:
+        text = read(message)
+    except (StoreError, TypeError):          # it has no file or no digest: the check of the account tells
+        text = None
+    if text is None:
+        connection.execute("INSERT OR REPLACE INTO unread VALUES (?)", (message.content,))
+    return text
 
 
 def check(index: Index, connect: Callable[[], apsw.Connection]) -> Iterator[str]:
@@ -111,9 +125,10 @@ def check(index: Index, connect: Callable[[], apsw.Connection]) -> Iterator[str]
             for text, in every(view.connection.execute, "PRAGMA integrity_check"):
                 if text != "ok":
                     yield f"the search index is damaged: {text}"
-            heads, bodies, unread = (
+            heads, unread = (
                 {number for number, in view.connection.execute(f"SELECT {column} FROM {table}")}
-                for table, column in (("head", "rowid"), ("body", "rowid"), ("unread", "content")))
+                for table, column in (("head", "rowid"), ("unread", "content")))
+            bodies = set(indexing_words.all_contents(view.connection))
         except apsw.CorruptError as error:
             yield f"the search index is damaged: {error}"
             return

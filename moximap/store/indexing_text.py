@@ -1,4 +1,4 @@
-"""What the search index holds of a message, and what it is asked: three folded characters at a time.
+"""What the search index holds of a message; of headers, it is asked for three characters at a time.
 
 The law of this file: whatever a check of SEARCH finds in a message as a substring is a substring of
 what is indexed, and every change that is made to the indexed text here is made to what is looked for.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import sys
 import unicodedata
-from collections.abc import Iterable
 from importlib.metadata import version
 from typing import Final
 
@@ -18,7 +17,7 @@ from moximap.mail.collation import searchable
 from moximap.store.checks import Message
 
 #: Grows when the same message would be indexed differently.
-VERSION: Final = 3
+VERSION: Final = 4
 #: The shortest text that the index can be asked for.
 GRAM: Final = 3
 #: Octets of a header, and of text in a body, beyond which a message is not indexed.
@@ -27,8 +26,6 @@ LONGEST_BODY: Final = 4 << 20
 
 #: What stands between texts, and for characters that SQLite has no place for.
 _STAND_IN: Final = "\ufffd"
-#: SQLite reads each of these as the stand-in.
-_BLURRED: Final = frozenset("\ufffd\ufffe\uffff")
 #: Trigrams of one text that are asked for: more would cost time and exclude little.
 _ENOUGH: Final = 24
 
@@ -48,11 +45,6 @@ def fit(folded: str) -> str:
     except UnicodeEncodeError:               # nearly never, and slow to look for
         folded = _surrogates(_STAND_IN, folded)
     return folded.replace("\0", _STAND_IN)
-
-
-def is_sharp(fitted: str) -> bool:
-    """Whether a text that has it, as the index sees it, has it indeed."""
-    return len(fitted) == GRAM and _BLURRED.isdisjoint(fitted)
 
 
 def head_text(message: Message) -> str | None:
@@ -75,16 +67,13 @@ def head_text(message: Message) -> str | None:
     return fit(_STAND_IN.join(alone))
 
 
-def body_text(message: Message) -> str | None:
-    """The texts of a message; None where they are too long."""
-    if message.text_size() > LONGEST_BODY:
-        return None
-    return fit(_STAND_IN.join(text.folded for text in message.texts()))
+def body_texts(message: Message) -> list[str] | None:
+    """The folded texts of a message; None where they are too long."""
+    return [text.folded for text in message.texts()] if message.text_size() <= LONGEST_BODY else None
 
 
-def expression(needles: Iterable[str]) -> str:
-    """An FTS5 query for texts that may have all of these fitted texts."""
-    grams = dict.fromkeys(needle[start:start + GRAM]
-                          for needle in needles for start in range(len(needle) - GRAM + 1))
-    chosen = list(grams)[::-(-len(grams) // _ENOUGH)]
+def expression(needle: str) -> str:
+    """An FTS5 query for texts that may have a fitted text."""
+    grams = list(dict.fromkeys(needle[start:start + GRAM] for start in range(len(needle) - GRAM + 1)))
+    chosen = grams[::-(-len(grams) // _ENOUGH)]
     return " ".join('"' + gram.replace('"', '""') + '"' for gram in chosen)

@@ -87,7 +87,7 @@ def find(connection: apsw.Connection, index: View, files: Files, flags: FlagTabl
                          " UNION ALL SELECT 0 LIMIT 1", (mailbox,))
     term = compile_tree(tree, Scope(
         flags, int(time()), lambda some: present(connection.execute, mailbox, some),
-        lambda test: asked.known(test, _MORE * messages + _SCANNED)))
+        lambda test: asked.known(test, messages, _MORE * messages + _SCANNED)))
     return search(connection, mailbox, uids, term, messages,
                   lambda content: Message(connection, files, content), looked)
 

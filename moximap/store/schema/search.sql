@@ -17,16 +17,27 @@ CREATE TABLE unread (
     content INTEGER PRIMARY KEY
 );
 
--- Three characters in a row of the folded text, and contents that have them; rowid is the content.
--- What of a content is found in the head, and what in the body, are two questions.
+-- Three characters in a row of the folded header, and contents that have them; rowid is the content.
 CREATE VIRTUAL TABLE head USING fts5 (
     folded, tokenize = 'trigram case_sensitive 1', content = '', contentless_delete = 1, detail = none
 );
-CREATE VIRTUAL TABLE body USING fts5 (
-    folded, tokenize = 'trigram case_sensitive 1', content = '', contentless_delete = 1, detail = none
+
+-- Merged less often: a search asks more segments of it, which costs some microseconds for each.  What a
+-- batch adds is held in memory until it ends.
+INSERT INTO head (head, rank) VALUES ('automerge', 8), ('hashsize', 8388608);
+
+-- Words of the folded texts of up to 256 contents.  last: the number of the last of them.
+-- contents: their numbers, 8 octets each; that of one which has left is 0.
+-- marks: words that the same contents have are a group.  4 octets for each group, where its words end; then
+-- 32 octets for each, the bits of its contents, the first content's being the lowest.
+CREATE TABLE segment (
+    last     INTEGER PRIMARY KEY,
+    contents BLOB NOT NULL,
+    marks    BLOB NOT NULL
 );
 
--- Merged less often: a search asks more segments, which costs some microseconds for each.  What a batch adds is
--- held in memory until it ends.
-INSERT INTO head (head, rank) VALUES ('automerge', 8), ('hashsize', 8388608);
-INSERT INTO body (body, rank) VALUES ('automerge', 8), ('hashsize', 8388608);
+-- The words of a segment, by groups, each followed by a line end: what is gone through.
+CREATE TABLE words (
+    last  INTEGER PRIMARY KEY,
+    words BLOB NOT NULL
+);
