@@ -17,9 +17,9 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from moximap.store import indexing_elsewhere, indexing_process
 from moximap.store.errors import Unavailable
-from moximap.store.housework import Turn
+from moximap.store.housework import BUSY_PAUSE, Turn
 from moximap.store.indexing_elsewhere import IndexElsewhere
-from moximap.store.indexing_soon import ELSEWHERE, IndexSoon
+from moximap.store.indexing_soon import ELSEWHERE, IndexSoon, Step
 from tests.indexcases import IndexCase
 from tests.storecases import MAIL
 
@@ -43,11 +43,19 @@ class ProcessTests(IndexCase, TestCase):
 
     async def test_it_indexes_batch_by_batch(self) -> None:
         self.append(MAIL, MAIL, MAIL)
-        self.assertEqual(await self.indexer.step(self.account, 2), 2)
+        self.assertEqual(await self.indexer.step(self.account, 2), Step(2))
         self.assertEqual(self.upto(), 2)
-        self.assertEqual(await self.indexer.step(self.account, 2), 1)
+        self.assertEqual(await self.indexer.step(self.account, 2), Step(1))
         self.assertEqual(self.upto(), 3)
-        self.assertEqual(await self.indexer.step(self.account, 2), 0)
+        self.assertEqual(await self.indexer.step(self.account, 2), Step(0))
+
+    async def test_it_tells_where_many_wait(self) -> None:
+        self.patch(indexing_elsewhere, "MANY", 2)
+        self.append(MAIL, MAIL)
+        self.expunge(1)
+        self.assertEqual(await self.indexer.step(self.account, 1), Step(1))
+        self.append(MAIL, MAIL, MAIL)
+        self.assertEqual(await self.indexer.step(self.account, 1), Step(1, many=True))
 
     async def test_it_gives_way_to_everything_else(self) -> None:
         self.append(MAIL)
@@ -63,7 +71,7 @@ class ProcessTests(IndexCase, TestCase):
         self.assertEqual(self.erase(), 3)
 
     async def test_without_anything_to_do_there_is_no_process(self) -> None:
-        self.assertEqual(await self.indexer.step(self.account, 1), 0)
+        self.assertEqual(await self.indexer.step(self.account, 1), Step(0))
         self.assertIsNone(self.process)
 
     async def test_it_ends_when_it_is_told_to(self) -> None:
@@ -81,7 +89,7 @@ class ProcessTests(IndexCase, TestCase):
             await self.process.gone
         self.assertIsNone(self.process)
         self.append(MAIL)
-        self.assertEqual(await self.indexer.step(self.account, 1), 1)
+        self.assertEqual(await self.indexer.step(self.account, 1), Step(1))
 
     async def test_one_that_is_killed_is_told_of_and_another_goes_on(self) -> None:
         self.append(MAIL, MAIL)
@@ -89,10 +97,10 @@ class ProcessTests(IndexCase, TestCase):
         asked = self.indexer.step(self.account, 1)
         os.kill(self.indexer._transport.pid, SIGKILL)
         try:
-            self.assertEqual(await asked, 1)                # it was quicker
+            self.assertEqual(await asked, Step(1))          # it was quicker
         except Unavailable as error:
             self.assertIn("ended", str(error))
-            self.assertEqual(await self.indexer.step(self.account, 1), 1)
+            self.assertEqual(await self.indexer.step(self.account, 1), Step(1))
         self.assertEqual(self.upto(), 2)
 
     async def test_one_that_cannot_begin_is_told_of(self) -> None:
@@ -106,7 +114,7 @@ class ProcessTests(IndexCase, TestCase):
         other: Any = Nowhere()
         with self.assertRaisesRegex(Unavailable, "Unavailable"):
             await self.indexer.step(other, 1)
-        self.assertEqual(await self.indexer.step(self.account, 1), 1)
+        self.assertEqual(await self.indexer.step(self.account, 1), Step(1))
 
 
 class Nowhere:
@@ -115,8 +123,8 @@ class Nowhere:
     home = Path("/nonexistent/account")
     name = "nobody"
 
-    def is_behind(self) -> bool:
-        return True
+    def backlog(self, most: int) -> int:
+        return 1
 
 
 class ServeTests(IndexCase):
@@ -171,26 +179,41 @@ class ServeTests(IndexCase):
 
 
 class PaceTests(SynchronousTestCase):
-    """When a process of its own is at it, nobody has to be spared."""
+    """The mail is spared, though not if so much of it is waiting that searches take long."""
 
     pace = ELSEWHERE
 
     def setUp(self) -> None:
         self.clock = Clock()
-        self.turn = Turn(self.clock, resting=False)
+        self.turn = Turn(self.clock, pause=ELSEWHERE.pause)
         self.calls: list[float] = []
-        self.counts = [ELSEWHERE.batch] * 5
+        self.steps = [Step(ELSEWHERE.batch)] * 5
+        account: Any = None
+        self.soon = IndexSoon(account, self, self.fail, self.clock, self.turn)
 
-    def step(self, account: object, limit: int) -> Deferred[int | None]:
+    def step(self, account: object, limit: int) -> Deferred[Step]:
         self.assertEqual(limit, ELSEWHERE.batch)
         self.calls.append(self.clock.seconds())
-        return succeed(self.counts.pop() if self.counts else 0)
+        return succeed(self.steps.pop() if self.steps else Step(0))
 
-    def test_it_begins_soon_though_others_write_and_does_not_rest(self) -> None:
-        account: Any = None
-        soon = IndexSoon(account, self, self.fail, self.clock)
+    def write_until_called(self) -> None:
         while not self.calls:
             self.turn.written = self.clock.seconds()
-            soon.soon()
+            self.soon.soon()
             self.clock.advance(0.25)
+
+    def test_it_begins_soon_though_others_write_and_then_rests(self) -> None:
+        self.write_until_called()
+        self.assertEqual(self.calls, [ELSEWHERE.patience])
+        self.clock.advance(BUSY_PAUSE[0])
+        self.assertEqual(len(self.calls), 2)
+
+    def test_where_many_wait_it_does_not_rest(self) -> None:
+        self.steps = [Step(ELSEWHERE.batch, many=True)] * 5
+        self.write_until_called()
+        self.assertEqual(self.calls, [ELSEWHERE.patience] * 6)
+
+    def test_in_the_quiet_it_does_not_rest(self) -> None:
+        self.soon.soon()
+        self.clock.pump([ELSEWHERE.patience] + [0] * 6)
         self.assertEqual(self.calls, [ELSEWHERE.patience] * 6)

@@ -29,7 +29,7 @@ class IndexSoonTests(SynchronousTestCase):
 
     def another(self) -> IndexSoon:
         account: Any = self
-        return IndexSoon(account, IndexHere(self.call, self.turn), self.failures.append, self.clock)
+        return IndexSoon(account, IndexHere(self.call), self.failures.append, self.clock, self.turn)
 
     def call(self, index: object, limit: int) -> Deferred[int | None]:
         self.assertEqual((index, limit), (self.index, HERE.batch))

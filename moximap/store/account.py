@@ -267,9 +267,11 @@ class Account:
     def _common(self, floor: int) -> int:
         return erasing.common_floor(self._presence, min(floor, self._floor))
 
-    def is_behind(self) -> bool:
+    def backlog(self, most: int) -> int:
         with database.translated():
-            return digesting.is_behind(self._readers) or indexing_steps.is_behind(self._index, self._readers)
+            if digesting.is_behind(self._readers):
+                return most
+            return indexing_steps.backlog(self._index, self._readers, most)
 
     def index(self, limit: int) -> int | None:
         with database.translated():

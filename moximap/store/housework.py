@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from enum import IntEnum
 from math import inf
 from typing import Any, Final
 
@@ -32,8 +33,17 @@ LARGEST_BATCH: Final = 1600
 #: one.  Of copies, whose contents stay, the largest is let go in that time.
 BATCH_TIME: Final = (0.005, 0.02)
 
-#: Gives, when it is done, whether there is more to do; it never fails.
-Batch = Callable[[], Deferred[bool]]
+
+class More(IntEnum):
+    """Whether there is more to do, and whether it is so much that nobody should be spared."""
+
+    NOTHING = 0
+    LATER = 1
+    NOW = 2
+
+
+#: Gives what there is to do when it is done; it never fails.
+Batch = Callable[[], Deferred[More]]
 
 
 class Turn:
@@ -41,13 +51,13 @@ class Turn:
     rests between them.
 
     ``written``: when one of them was last written to.  ``elsewhere``: seconds since another process wrote.
-    ``resting``: False where nobody waits for what a batch takes.
+    ``pause``: as PAUSE.
     """
 
     def __init__(self, reactor: IReactorTime, elsewhere: Callable[[], float] = lambda: inf,
-                 resting: bool = True) -> None:
+                 pause: tuple[float, float] = PAUSE) -> None:
         self.written = -QUIET
-        self._resting = resting
+        self._pause = pause
         self._reactor = reactor
         self._elsewhere = elsewhere
         self._asked: deque[Batch] = deque()
@@ -58,7 +68,11 @@ class Turn:
     @property
     def busy(self) -> bool:
         """Somebody writes, in whatever process."""
-        return self._reactor.seconds() - self.written < QUIET or self._elsewhere() < QUIET
+        return self.silent() < QUIET
+
+    def silent(self) -> float:
+        """Seconds since anybody wrote."""
+        return min(self._reactor.seconds() - self.written, self._elsewhere())
 
     def ask(self, batch: Batch) -> None:
         """Run a batch, when those that were asked for before are done."""
@@ -87,17 +101,17 @@ class Turn:
         self._timer, self._rest = None, 0.0
         self._go_on()
 
-    def _done(self, more: bool, started: float) -> None:
+    def _done(self, more: More, started: float) -> None:
         self._working = False
-        now = self._reactor.seconds()
-        if self._resting:
-            least, times = BUSY_PAUSE if self.busy else PAUSE
+        if more is not More.NOW:
+            now = self._reactor.seconds()
+            least, times = BUSY_PAUSE if self.busy else self._pause
             self._rest = now + min(max(least * more, times * (now - started)), LONGEST_PAUSE)
         self._go_on()
 
 
 class Housework(ABC):
-    """One kind of it, for one account: ``_work`` is a batch, ``_done`` says whether there is more to do."""
+    """One kind of it, for one account: ``_work`` is a batch, ``_done`` says what more there is to do."""
 
     def __init__(self, failed: Callable[[Failure], None], reactor: IReactorTime, turn: Turn) -> None:
         self._failed = failed
@@ -110,7 +124,7 @@ class Housework(ABC):
     def _work(self) -> Deferred[Any]: ...
 
     @abstractmethod
-    def _done(self, result: Any, started: float) -> bool: ...
+    def _done(self, result: Any, started: float) -> More: ...
 
     def stop(self) -> None:
         self._stopped = True
@@ -128,15 +142,15 @@ class Housework(ABC):
         if not self._stopped:
             self._turn.ask(self._batch)
 
-    def _batch(self) -> Deferred[bool]:
+    def _batch(self) -> Deferred[More]:
         working: Deferred[Any] = maybeDeferred(self._work)
         return working.addCallback(self._done, self._reactor.seconds()).addErrback(self._give_up)
 
-    def _give_up(self, failure: Failure) -> bool:
+    def _give_up(self, failure: Failure) -> More:
         """What asks for it the next time is the next chance."""
         if not self._stopped:
             self._failed(failure)
-        return False
+        return More.NOTHING
 
 
 class EraseSoon(Housework):
@@ -162,7 +176,7 @@ class EraseSoon(Housework):
         self._again = False
         return self._step(ERASE_BATCH if self._turn.busy else self._limit)
 
-    def _done(self, result: bool, started: float) -> bool:
+    def _done(self, result: bool, started: float) -> More:
         if result:
             if not self._turn.busy:
                 self._measure(self._reactor.seconds() - started)
@@ -171,7 +185,7 @@ class EraseSoon(Housework):
             self._asked = False
             if self._again:
                 self.soon()
-        return result
+        return More.LATER if result else More.NOTHING
 
     def _measure(self, took: float) -> None:
         short, long = BATCH_TIME
@@ -180,6 +194,6 @@ class EraseSoon(Housework):
         elif took > long:
             self._limit = max(self._limit // 2, ERASE_BATCH)
 
-    def _give_up(self, failure: Failure) -> bool:
+    def _give_up(self, failure: Failure) -> More:
         self._asked = False
         return super()._give_up(failure)

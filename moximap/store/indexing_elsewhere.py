@@ -20,8 +20,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from moximap.store.errors import Unavailable
-from moximap.store.housework import Turn
-from moximap.store.indexing_soon import ELSEWHERE
+from moximap.store.indexing_soon import ELSEWHERE, Step
 from moximap.store.interfaces import IAccount
 
 _log = Logger()
@@ -29,6 +28,9 @@ _log = Logger()
 #: Seconds after which a process that has nothing to do is ended, and that one has to end by itself.
 LINGER: Final = 60.0
 GRACE: Final = 10.0
+
+#: From so many messages on that wait nobody is spared: who searches would have to wait longer.
+MANY: Final = 5000
 
 _COMMAND: Final = ("-m", "moximap.store.indexing_process")
 
@@ -71,7 +73,6 @@ class IndexElsewhere:
 
     def __init__(self, reactor: Any, call: Callable[..., Deferred[Any]], command: tuple[str, ...] = _COMMAND
                  ) -> None:
-        self.turn = Turn(reactor, resting=False)
         self._reactor = reactor
         self._call = call
         self._command = command
@@ -79,10 +80,12 @@ class IndexElsewhere:
         self._transport: Any = None
         self._timer: IDelayedCall | None = None
 
-    def step(self, account: IAccount, limit: int) -> Deferred[int | None]:
-        """As IAccount.index."""
-        behind: Deferred[bool] = self._call(account.is_behind)
-        return behind.addCallback(lambda behind: self._ask(account, limit) if behind else succeed(0))
+    def step(self, account: IAccount, limit: int) -> Deferred[Step]:
+        return Deferred.fromCoroutine(self._step(account, limit))
+
+    async def _step(self, account: IAccount, limit: int) -> Step:
+        waiting = await self._call(account.backlog, MANY)
+        return Step(await self._ask(account, limit), many=waiting == MANY) if waiting else Step(0)
 
     def stop(self) -> Deferred[None]:
         """End the process, when it has done what it is at."""

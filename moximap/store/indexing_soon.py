@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from moximap.store.housework import QUIET, Housework, Turn
+from moximap.store.housework import PAUSE, QUIET, Housework, More, Turn
 from moximap.store.interfaces import IAccount
 
 #: Seconds after which it is looked at again whether another process, which was at it, has done all.
@@ -22,15 +22,25 @@ OTHERS_PAUSE: Final = 2.0
 
 @attrs.frozen
 class Pace:
-    """``patience``: seconds after which indexing begins, writes or not.  ``batch``: messages at a time."""
+    """``patience``: seconds after which indexing begins, writes or not.  ``batch``: messages at a time.
+    ``pause``: between two batches, as housework's PAUSE."""
 
     patience: float
     batch: int
+    pause: tuple[float, float]
 
 
 #: In this process, where the mail waits for each batch, of some 50 ms; and in one that gives way to it.
-HERE: Final = Pace(patience=20.0, batch=64)
-ELSEWHERE: Final = Pace(patience=1.0, batch=256)
+HERE: Final = Pace(patience=20.0, batch=64, pause=PAUSE)
+ELSEWHERE: Final = Pace(patience=1.0, batch=256, pause=(0.0, 0.0))
+
+
+@attrs.frozen
+class Step:
+    """A batch: ``done``, as IAccount.index; ``many``: so many are left that nobody is spared."""
+
+    done: int | None
+    many: bool = False
 
 
 class IIndexer(Protocol):
@@ -39,31 +49,26 @@ class IIndexer(Protocol):
     @property
     def pace(self) -> Pace: ...
 
-    @property
-    def turn(self) -> Turn: ...
-
-    def step(self, account: IAccount, limit: int) -> Deferred[int | None]:
-        """As IAccount.index."""
+    def step(self, account: IAccount, limit: int) -> Deferred[Step]: ...
 
 
 @attrs.frozen
 class IndexHere:
-    """In the threads of this process, with what else is done behind the mail."""
+    """In the threads of this process."""
 
     call: Callable[..., Deferred[int | None]]
-    turn: Turn
     pace: Pace = HERE
 
-    def step(self, account: IAccount, limit: int) -> Deferred[int | None]:
-        return self.call(account.index, limit)
+    def step(self, account: IAccount, limit: int) -> Deferred[Step]:
+        return self.call(account.index, limit).addCallback(Step)
 
 
 class IndexSoon(Housework):
     """Indexes an account batch by batch, until there is nothing to do."""
 
     def __init__(self, account: IAccount, indexer: IIndexer, failed: Callable[[Failure], None],
-                 reactor: IReactorTime) -> None:
-        super().__init__(failed, reactor, indexer.turn)
+                 reactor: IReactorTime, turn: Turn) -> None:
+        super().__init__(failed, reactor, turn)
         self._account = account
         self._indexer = indexer
         self._since: float | None = None     # when what waits began to wait
@@ -86,20 +91,21 @@ class IndexSoon(Housework):
         else:
             super()._due()
 
-    def _work(self) -> Deferred[int | None]:
+    def _work(self) -> Deferred[Step]:
         return self._indexer.step(self._account, self._indexer.pace.batch)
 
-    def _done(self, result: int | None, started: float) -> bool:
-        if result is None:
+    def _done(self, result: Step, started: float) -> More:
+        if result.done is None:
             self._wait(OTHERS_PAUSE)
-        elif result:
+        elif result.done:
             self._due()
+            return More.NOW if result.many else More.LATER
         else:
             self._since = None
             if self._last >= started:        # written while nothing was found: perhaps just after
                 self.soon()
-        return bool(result)
+        return More.NOTHING
 
-    def _give_up(self, failure: Failure) -> bool:
+    def _give_up(self, failure: Failure) -> More:
         self._since = None
         return super()._give_up(failure)

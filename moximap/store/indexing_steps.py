@@ -24,19 +24,19 @@ BATCH: Final = 16 << 10
 #: Contents that no message shows any more are left out: no message will ever show them again.
 _NEXT: Final = ("SELECT DISTINCT content FROM message INDEXED BY message_content"
                 " WHERE content > ? AND NOT expunged ORDER BY content LIMIT ?")
-
-
+_WAITING: Final = ("SELECT count(*) FROM (SELECT 1 FROM message INDEXED BY message_content"
+                   " WHERE content > ? AND NOT expunged LIMIT ?)")
 #: Heads for each message of a batch: they take less time.
 _HEADS: Final = 4
 
 _T = TypeVar("_T")
 
 
-def is_behind(index: Index, readers: Readers) -> bool:
-    """Whether there are contents that were not looked at."""
+def backlog(index: Index, readers: Readers, most: int) -> int:
+    """How many messages have contents that were not looked at, or ``most``."""
     upto, _ = index.upto()
     with readers.snapshot() as snapshot:
-        return one(snapshot.connection.execute, _NEXT, (upto, 1)) is not None
+        return int(one(snapshot.connection.execute, _WAITING, (upto, most))[0])
 
 
 def step(index: Index, readers: Readers, files: Files, limit: int) -> int | None:
@@ -45,7 +45,7 @@ def step(index: Index, readers: Readers, files: Files, limit: int) -> int | None
     Each statement is a snapshot by itself: one of all the batch would keep the account's log from beginning
     anew, for seconds where nobody else leaves a processor.  What is erased meanwhile is forgotten after it.
     """
-    if not is_behind(index, readers):        # nearly always
+    if not backlog(index, readers, 1):       # nearly always
         return 0
     try:
         with index.writing(patience=0) as connection, readers.statement() as mail:

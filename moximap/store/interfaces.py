@@ -246,8 +246,8 @@ class IAccount(Interface):
         None: another process is at it, and perhaps with all of them.  Until then a search reads them.
         """
 
-    def is_behind() -> bool:
-        """Whether `index` has anything to do."""
+    def backlog(most: int) -> int:
+        """How many messages wait for `index`, or ``most``."""
 
     def check() -> Iterator[str]:
         """What is wrong with the account, in words; nothing if it is whole.  Others may go on writing."""

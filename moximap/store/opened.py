@@ -57,7 +57,7 @@ class OpenAccount:
     """
 
     def __init__(self, store: IAccount, call: Call, quick: Call, halves: Call, at_once: Callable[..., Any],
-                 reactor: IReactorTime, turn: Turn, indexer: IIndexer) -> None:
+                 reactor: IReactorTime, turn: Turn, indexer: IIndexer, index_turn: Turn) -> None:
         self.store = store
         self.call = call
         self._quick = quick
@@ -75,7 +75,7 @@ class OpenAccount:
         self._reactor = reactor
         self._sync: IDelayedCall | None = None
         self._erasing = EraseSoon(self._erase, self._failed, reactor, turn)
-        self.indexing = IndexSoon(store, indexer, self._failed, reactor)
+        self.indexing = IndexSoon(store, indexer, self._failed, reactor, index_turn)
         self._turn = turn
         self._last = 0
         self._closed = False

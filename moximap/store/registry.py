@@ -71,7 +71,10 @@ class OpenAccounts:
         self._at_once = at_once or call
         self._reactor = reactor
         self._turn = Turn(reactor, lambda: self.others.silent())
-        self._indexer = indexer or IndexHere(call, self._turn)
+        self._indexer = indexer or IndexHere(call)
+        self._index_turn = self._turn
+        if indexer is not None:
+            self._index_turn = Turn(reactor, self._turn.silent, indexer.pace.pause)
         self._open: dict[str, OpenAccount] = {}
         self._opening: dict[str, list[Deferred[OpenAccount]]] = {}
         self._closing: dict[str, IDelayedCall] = {}
@@ -109,7 +112,8 @@ class OpenAccounts:
                 other.errback(error)
             raise
         account = self._open[name] = OpenAccount(store, self._call, self._quick, self._halves,
-                                                 self._at_once, self._reactor, self._turn, self._indexer)
+                                                 self._at_once, self._reactor, self._turn, self._indexer,
+                                                 self._index_turn)
         account.keep_house()
         account.on_write = lambda name, modseq, again: self.others.ring(name, modseq, again)
         for other in self._opening.pop(name):
