@@ -233,6 +233,19 @@ class LeavingTests(IndexCase):
         self.assertEqual(self.bodies(), left)
         self.assertEqual(self.found(TextHas("hello", header=False)), list(range(4, 11)))
 
+    def test_they_stay_while_another_process_writes_to_the_index(self) -> None:
+        self.append(*[MAIL] * 10)
+        self.index_all()
+        self.expunge(1, 2)
+        self.patch(database, "be_patient", lambda connection, seconds: None)
+        modseq = self.account.mailboxes().modseq
+        self.account.set_floor(modseq)
+        with self.open()._index.writing():
+            self.assertTrue(self.account.erase_some(modseq, 5))
+        self.assertEqual(len(self.bodies()), 10)
+        self.assertEqual(self.erase(), 2)
+        self.assertEqual(len(self.bodies()), 8)
+
     def test_they_leave_it_before_the_mail_does(self) -> None:
         self.append(*[MAIL] * 10)
         self.index_all()

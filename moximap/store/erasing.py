@@ -52,12 +52,12 @@ def common_floor(presence: Presence, floor: int) -> int:
 @attrs.frozen
 class Eraser:
     """Erases contents of messages expunged at or before a floor.  ``large``: where the files are;
-    ``forget`` is told before which contents may go."""
+    ``forget`` is told before which contents may go, and says whether they may."""
 
     readers: Readers
     writer: Writer
     large: Path
-    forget: Callable[[list[int]], None]
+    forget: Callable[[list[int]], bool]
 
     def erase(self, floor: int) -> int:
         """How many contents went."""
@@ -74,8 +74,8 @@ class Eraser:
             contents = {row[2] for row in rows}
             unseen = [content for content in contents
                       if one(snapshot.connection.execute, _SHOWN, (content,)) is None]
-        if unseen:
-            self.forget(unseen)
+        if unseen and not self.forget(unseen):
+            return 0, True
         count = 0
         if rows:
             count, files = self.writer.run(_erasing(rows))

@@ -184,13 +184,13 @@ class Index:
         finally:
             connection.close()               # what is not committed is rolled back
 
-    def forget(self, contents: Iterable[int]) -> None:
+    def forget(self, contents: Iterable[int]) -> bool:
         """Contents leave the index: before they are erased, and when no message will need them again.
 
-        Where it fails they stay, and the check tells.
+        False where another process is at it for too long.  Where it fails they stay, and the check tells.
         """
         if not self.path.exists():
-            return
+            return True
         gone = list(contents)
         try:
             with self.writing() as connection:
@@ -198,8 +198,11 @@ class Index:
                     connection.executemany(f"DELETE FROM {table} WHERE {column} = ?",
                                            [(content,) for content in gone])
                 indexing_words.forget(connection, gone)
+        except apsw.BusyError:
+            return False
         except apsw.Error:
             _log.failure("erased messages stay in the search index")
+        return True
 
     def verify(self, contents: Callable[[], int]) -> None:
         """Drop an index that knows contents which the mail, asked later, has not given out.
