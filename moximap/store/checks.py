@@ -60,8 +60,10 @@ class Message:
     def header_text(self) -> str:
         return searchable(headers.decode(headers.unfold(self.head)))
 
-    def text_size(self) -> int:
-        """Octets that the texts are decoded from."""
+    def text_size(self, enough: int) -> int:
+        """Octets that the texts are decoded from, or no more than ``enough``."""
+        if self._row[0] <= enough:
+            return enough                     # the whole message has no more
         found = parts.walk(parts.load(self._row[-1]))
         return sum(part.end - part.body if part.type == "text" else _header_size(part)
                    for part in found if part.type == "text" or part.is_message)

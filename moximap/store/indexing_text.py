@@ -69,7 +69,8 @@ def head_text(message: Message) -> str | None:
 
 def body_texts(message: Message) -> list[str] | None:
     """The folded texts of a message; None where they are too long."""
-    return [text.folded for text in message.texts()] if message.text_size() <= LONGEST_BODY else None
+    fits = message.text_size(enough=LONGEST_BODY) <= LONGEST_BODY
+    return [text.folded for text in message.texts()] if fits else None
 
 
 def expression(needle: str) -> str:
