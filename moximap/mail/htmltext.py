@@ -12,6 +12,7 @@ _LONGEST = 4 << 20
 
 # Elements whose content is no text of the document.
 _UNSEEN = ("script", "style", "template")
+_unseen = re.compile(f"<(?:{'|'.join(_UNSEEN)})", re.IGNORECASE).search
 
 _tags = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*+)").finditer
 _any_tag = re.compile(r"<[^<>]*+>").sub
@@ -32,9 +33,8 @@ def html_text(document: str) -> str:
         return html.unescape(_any_tag(" ", document))
     document = document.replace("\0", "")
     tree = LexborHTMLParser(document)
-    small = document.lower()
-    for tag in _UNSEEN:
-        if f"<{tag}" in small:
+    if _unseen(document):
+        for tag in _UNSEEN:
             for node in tree.tags(tag):
                 node.decompose()
     return str(tree.body.text(separator=" ")) if tree.body is not None else ""
