@@ -3,7 +3,7 @@
 The law of this file: a document is left unparsed only where it is certain that its text has not the
 needle.  What the parser calls a text is made of runs of the document's characters, and two runs become
 one where there was markup between them that it has no use for, or that it moved elsewhere.  So a word
-of the text is in one run, or begins in one that ends where markup begins.
+of the text is in one run, or in several, the first of which ends and the next of which begins at markup.
 """
 
 from __future__ import annotations
@@ -19,10 +19,14 @@ from moximap.mail.htmltext import html_text
 
 #: So much of a needle is looked for before a document is parsed.
 _LONGEST: Final = 32
-#: What the parser leaves out in the midst of a text, and what ends other than with markup.
-_ODD: Final = ("\0", "<![cdata[")
+#: A document with more beginnings of it than this, of different lengths, is parsed at once.
+_MOST: Final = 4
+#: What the parser leaves out in the midst of a text; what a run ends in other than markup; and where white
+#: space goes elsewhere than the run after it.
+_ODD: Final = ("\0", "<![cdata[", "<col")
 
-_words = re.compile("[!-~]+").findall
+#: Printable ASCII but for brackets, and letters of some alphabets: folding changes nothing about them.
+_words = re.compile("[!-;=?-~\u0430-\u044f\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff]+").findall
 
 
 class Searched:
@@ -38,11 +42,11 @@ class Searched:
 
     def has(self, needle: str) -> bool:
         """Whether a folded needle is in it."""
-        return not (self._html and self._lacks(*_sign(needle))) and needle in self.folded
+        return not (self._html and self._lacks(_word(needle))) and needle in self.folded
 
-    def _lacks(self, word: str, begins: Callable[[str], object]) -> bool:
+    def _lacks(self, word: str) -> bool:
         """Whether it is certain without parsing that a word is not in it."""
-        return self._spellings is not None and not any(word in one or begins(one) for one in self._spellings)
+        return self._spellings is not None and not any(_is_possible(word, one) for one in self._spellings)
 
     @cached_property
     def _spellings(self) -> list[str] | None:
@@ -55,15 +59,39 @@ class Searched:
         return None if odd else whole
 
 
-@lru_cache(maxsize=8)
-def _sign(needle: str) -> tuple[str, Callable[[str], object]]:
-    """A word that a text with a needle has, and what finds some of the word just before markup.
+def _is_possible(word: str, document: str) -> bool:
+    """Whether a word is in a document, or may be in its text."""
+    if word in document:
+        return True
+    ends = [end[:-1] for end in set(_first_run(word)(document))]
+    lengths = {length for end in ends for length in range(1, len(end) + 1) if word.startswith(end[-length:])}
+    return len(lengths) > _MOST or any(_next_run(word[length:])(document) for length in lengths)
 
-    It is of letters that folding leaves where they are, as it does not leave marks, and without controls,
-    which `unescape` leaves out.
+
+@lru_cache(maxsize=8)
+def _word(needle: str) -> str:
+    """A word that a text with a needle has.
+
+    It is without marks, which folding puts in another order, and controls, which `unescape` leaves out.
     """
-    word = max(_words(needle), key=len, default="")[:_LONGEST]
-    some = ""
+    return max(_words(needle), key=len, default="")[:_LONGEST]
+
+
+@lru_cache(maxsize=8)
+def _first_run(word: str) -> Callable[[str], list[str]]:
+    """What finds some of a word, not all, just before markup."""
+    return re.compile(f"{_some(word)}<").findall
+
+
+@lru_cache(maxsize=64)
+def _next_run(rest: str) -> Callable[[str], object]:
+    """What finds, just after markup, the rest of a word, or some of it that is just before markup again."""
+    return re.compile(f">(?:{re.escape(rest)}|{_some(rest)}<)").search
+
+
+def _some(word: str) -> str:
+    """A pattern for what a word begins with, but not for all of it."""
+    pattern = ""
     for character in reversed(word[:-1]):
-        some = f"{re.escape(character)}(?:{some})?" if some else re.escape(character)
-    return word, re.compile(f"{some}<" if some else "(?!)").search
+        pattern = f"{re.escape(character)}(?:{pattern})?" if pattern else re.escape(character)
+    return pattern or "(?!)"
