@@ -1,23 +1,20 @@
-"""FETCH items as columns and formats, and their bulk rendering (RFC 9051 7.5.2).
+"""FETCH items as columns and formats (RFC 9051 7.5.2).
 
 A FETCH is compiled to one format string.  Where no item can be large, values are converted column by
-column, and all messages of a piece are one format operation.  Rendering is done in a store thread, in
-pieces of bounded size; a large body is not rendered but streamed.
+column, and all messages of a piece are one format operation; whole messages are joined with what is
+before and behind them.
 """
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
-from itertools import chain
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
-from moximap.store.errors import Unavailable
-from moximap.store.interfaces import Column, IAccount, IContent
-from moximap.values import SEEN, NumSet
+from moximap.store.interfaces import Column, IContent
 
 if TYPE_CHECKING:
     from moximap.imap.view import View
@@ -48,6 +45,26 @@ def without_nul(data: bytes) -> bytes:
 
 Value = bytes | int | Streamed
 Convert = Callable[..., Value]
+
+
+@attrs.frozen
+class Whole:
+    """Converts a content to all of it.  A plan knows it by this, and converts many otherwise."""
+
+    label: bytes
+
+    def __call__(self, content: IContent) -> Value:
+        return literal(self.label, content, 0, content.size)
+
+
+def literal(label: bytes, content: IContent, start: int, end: int) -> Value:
+    """Octets of a message; streamed where they are many."""
+    label = b"%b {%d}\r\n" % (label, end - start)
+    if end - start <= PIECE:
+        return label + without_nul(content.read(start, end))
+    return Streamed(label, content, start, end, text=True)
+
+
 Rows = Iterator[tuple[Any, ...]]
 
 
@@ -138,15 +155,34 @@ class Plan:
         self.made = [i for i, column in enumerate(columns) if not isinstance(column, str)]
         #: No value is ever streamed.
         self.even = "content" not in columns and not self.bulky
+        #: Of one item there may be a whole message, and the others are even.
+        self.whole: tuple[int, int] | None = None
+        for i, (places, convert) in enumerate(takes):
+            if isinstance(convert, Whole) and not self.bulky:
+                self.whole = i, places[0]
+                self._before = self._head + b" ".join([*formats[:i], convert.label + b" {%d}\r\n"])
+                self._after = b" ".join([b"", *formats[i + 1:]]) + b")\r\n"
         #: An image of the mailbox has all that is asked.
         self.from_memory = set(columns) <= {"uid", "flags", "modseq"}
 
     def text(self, numbers: Sequence[int], columns: Sequence[Sequence[Any]]) -> bytes:
-        """The responses for messages, given as columns; only where the plan is even."""
-        values = [columns[places[0]] if convert is None else self._converted(places, convert, columns)
-                  for places, convert in self._takes]
+        """The responses for messages, given as columns; where the plan is even, or has whole messages that
+        all are in memory."""
+        values = [columns[places[0]] if convert is None or isinstance(convert, Whole)
+                  else self._converted(places, convert, columns) for places, convert in self._takes]
+        if self.whole is not None:
+            return self._joined(numbers, values, self.whole[0])
         # One operation for all of them: each value is copied once.
         return self._format * len(numbers) % tuple(chain.from_iterable(zip(numbers, *values)))
+
+    def _joined(self, numbers: Sequence[int], values: Sequence[Iterable[Any]], item: int) -> bytes:
+        """A format operation would copy a large value several times, as its result grows."""
+        contents = values[item]
+        sizes = [content.size for content in contents]
+        halves = zip(*[content.halves for content in contents])
+        before = map(self._before.__mod__, zip(numbers, *values[:item], sizes))
+        after = map(self._after.__mod__, zip(*values[item + 1:]) if values[item + 1:] else repeat(()))
+        return b"".join(chain.from_iterable(zip(before, *[map(without_nul, half) for half in halves], after)))
 
     def _converted(self, places: tuple[int, ...], convert: Convert,
                    columns: Sequence[Sequence[Any]]) -> Iterable[Value]:
@@ -205,95 +241,3 @@ class Plan:
             return None
         sources: dict[object, array[int]] = {"uid": uids, "flags": known[0], "modseq": known[1]}
         return self.text(view.numbering.numbers(view, uids), [sources[c] for c in self.columns])
-
-
-@attrs.define
-class Rendered:
-    """A piece of a response.  ``last``: the UID up to which it goes, None: it is the end.
-
-    ``unseen``: UIDs in it that have no \\Seen; ``count``: messages in it; ``highest``: the highest MODSEQ
-    that it shows, or 0; ``item``: the item of the last message that comes next, 0 where all were there.
-    """
-
-    parts: list[bytes | Streamed]
-    last: int | None
-    count: int
-    unseen: list[int]
-    highest: int
-    item: int = 0
-
-
-def render(account: IAccount, view: View, uids: NumSet, plan: Plan, watch_seen: bool,
-           item: int = 0) -> Rendered:
-    """Render up to PIECE octets, or up to a streamed value; blocks, so in a store thread.
-
-    ``item``: that of the first message where it begins; Unavailable where that message is gone.
-    """
-    mailbox = view.mailbox.id
-    columns = (*plan.columns, "flags") if watch_seen else plan.columns
-    first, last = uids.ranges[0]
-    if first == last and len(uids.ranges) == 1:
-        found = account.fetch_one(mailbox, first, columns)
-        return _render_rows(found, plan, view, watch_seen, item, first)
-    if plan.even:
-        columns = (*columns, "octets")
-    with closing(account.fetch(mailbox, uids, columns)) as rows:  # type: ignore[type-var]
-        if plan.even:
-            return _render_columns(rows, plan, view, watch_seen)
-        return _render_rows(rows, plan, view, watch_seen, item, first)
-
-
-def _render_columns(rows: Rows, plan: Plan, view: View, watch_seen: bool) -> Rendered:
-    chunk: list[tuple[Any, ...]] = []
-    weight = 0
-    for row in rows:
-        chunk.append(row)
-        weight += 64 + row[-1]
-        for place in plan.made:
-            weight += len(row[place])
-        if weight >= PIECE:
-            break
-    if not chunk:
-        return Rendered([], None, 0, [], 0)
-    columns = list(zip(*chunk, strict=True))
-    uids = columns[0]
-    unseen: list[int] = []
-    if watch_seen:
-        unseen = [uid for uid, flags in zip(uids, columns[-2], strict=True) if not flags & SEEN]
-    highest = 0 if plan.modseq is None else max(columns[plan.modseq])
-    text = plan.text(view.numbering.numbers(view, uids), columns)
-    return Rendered([text], uids[-1] if weight >= PIECE else None, len(chunk), unseen, highest)
-
-
-def _render_rows(rows: Iterable[tuple[Any, ...]], plan: Plan, view: View, watch_seen: bool, item: int,
-                 first: int) -> Rendered:
-    out: list[bytes | Streamed] = []
-    unseen: list[int] = []
-    size = count = highest = 0
-    for row in rows:
-        uid: int = row[0]
-        if watch_seen:
-            row, flags = row[:-1], row[-1]
-            if not item and not flags & SEEN:
-                unseen.append(uid)
-        if plan.modseq is not None:
-            highest = max(highest, row[plan.modseq])
-        if item and uid != first:
-            break
-        number = view.numbering.number(view, uid)
-        if plan.bulky:
-            line, item = plan.some(number, row, item)
-        else:
-            line = plan.line(number, row)
-        count += not item
-        if isinstance(line, bytes):
-            out.append(line)
-            size += len(line)
-            if size < PIECE:
-                continue
-        else:
-            out += line
-        return Rendered(out, uid, count, unseen, highest, item)
-    if item:
-        raise Unavailable("the rest of a message is gone")
-    return Rendered(out, None, count, unseen, highest)

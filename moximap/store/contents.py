@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 import attrs
 from zope.interface import implementer
@@ -25,7 +25,7 @@ from moximap.store.errors import Cannot, Unavailable
 from moximap.store.filecache import Lately
 from moximap.store.flags import Flags
 from moximap.store.interfaces import IContent, ISpool, NewMessage
-from moximap.values import InternalDate
+from moximap.values import InternalDate, frozen
 
 #: Messages of more octets lie in files.
 LARGE: Final = 128 << 10
@@ -46,19 +46,27 @@ if _sync_file_range is not None:
 
 
 @implementer(IContent)
-@attrs.frozen
+@frozen
 class Inline:
     """A small message, in memory."""
 
-    data: bytes
+    head: bytes
+    body: bytes
     header_size: int
 
     @property
     def size(self) -> int:
-        return len(self.data)
+        return len(self.head) + len(self.body)
+
+    @property
+    def halves(self) -> tuple[bytes, bytes]:
+        return self.head, self.body
 
     def read(self, start: int, end: int) -> bytes:
-        return self.data[start:end]
+        before = len(self.head)
+        if start >= before:
+            return self.body[start - before:max(end - before, 0)]
+        return (self.head + self.body)[start:end]
 
 
 @implementer(IContent)
@@ -66,6 +74,7 @@ class Inline:
 class InFile:
     """A large message, in a file that is opened for each reading."""
 
+    halves: ClassVar[None] = None
     path: Path
     size: int
     header_size: int
@@ -191,7 +200,7 @@ class Files:
                 file: str | None) -> IContent:
         """The content that a row of the table describes."""
         if file is None:
-            return Inline(head + (body or b""), header_size)
+            return Inline(head, body or b"", header_size)
         return InFile(self._home / "large" / file, size, header_size)
 
     def prepare(self, messages: Sequence[NewMessage], now: int) -> list[Prepared]:

@@ -29,8 +29,9 @@ _EXPRESSIONS: Final[dict[Column, str]] = {
     "to_display": "d.to_display", "message_id": "d.message_id", "references": "d.refs",
     "content": "c.size, c.header_size, c.head, c.body, c.file"}
 _MADE: Final = Made()
-_MEASURED: Final[frozenset[Column]] = frozenset(
-    ("head", "envelope", "body", "bodystructure", "parts", "preview"))
+_SIZES: Final[dict[Column, str]] = {"content": "c.size", **{
+    column: f"octet_length({_EXPRESSIONS[column]})"
+    for column in ("head", "envelope", "body", "bodystructure", "parts", "preview")}}
 #: Messages that are fetched by one statement alone: a snapshot takes longer to begin, and less for each.
 FEW: Final = 100
 #: From so many UIDs on what is made of headers is not remembered: they would only drive out each other.
@@ -69,7 +70,7 @@ class Plan:
 def plan(columns: tuple[Column, ...], wide: bool) -> Plan:
     """A row's content comes last in the statement, so that it is one slice."""
     at = columns.index("content") if "content" in columns else None
-    sizes = [f"octet_length({_EXPRESSIONS[column]})" for column in columns if column in _MEASURED]
+    sizes = [_SIZES[column] for column in columns if column in _SIZES]
     expressions = {**_EXPRESSIONS, "octets": " + ".join(sizes) or "0"}
     source = "c.head" if wide else "m.content"
     plain = [expressions[column] if isinstance(column, str) else source for column in columns

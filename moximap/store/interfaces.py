@@ -28,6 +28,7 @@ class IContent(Interface):
 
     size: int = Attribute("octets (RFC822.SIZE)")
     header_size: int = Attribute("octets up to and including the blank line")
+    halves: tuple[bytes, bytes] | None = Attribute("header and body, where they are in memory")
 
     def read(start: int, end: int) -> bytes:
         """The octets [start, end), cut at the message's end.  May read a file: blocks."""
@@ -61,9 +62,9 @@ class NewMessage:
 #: Columns that IAccount.fetch can give.  "flags" is a flag code; "date" InternalDate seconds and
 #: "zone" its minutes; "saved" Unix seconds or None; "content" an IContent; "head" the header's
 #: octets; "envelope", "body", "bodystructure" and "parts" the bytes of the message's Digest;
-#: "emailid", "threadid" text or None; "expunged" 0 or 1; "octets" how many there are in "head" and in
-#: what is of the Digest, as far as these are asked for.  The rest is what SORT and THREAD compare:
-#: "sent" a day's ordinal or None, "sent_time" Unix seconds or None, "message_id" bytes or None,
+#: "emailid", "threadid" text or None; "expunged" 0 or 1; "octets" how many there are in "content", in
+#: "head" and in what is of the Digest, as far as these are asked for.  The rest is what SORT and THREAD
+#: compare: "sent" a day's ordinal or None, "sent_time" Unix seconds or None, "message_id" bytes or None,
 #: "references" bytes with spaces between ids, the others case-folded text.
 #: An IOfHead is a column of its own.
 Column = Literal["uid", "flags", "modseq", "date", "zone", "saved", "size", "content", "head",

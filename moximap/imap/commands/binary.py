@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import attrs
 from zope.interface import implementer
 
@@ -52,6 +54,7 @@ def decoded(path: tuple[int, ...], content: IContent, dumped: bytes) -> bytes | 
 class Decoded:
     """A decoded part, in memory while it is sent."""
 
+    halves: ClassVar[None] = None
     data: bytes = attrs.field(repr=False)
     header_size: int = 0
 

@@ -7,7 +7,7 @@ import attrs
 from moximap.imap import encoding
 from moximap.imap.commands.fetch import BODY
 from moximap.imap.dialect import Extension
-from moximap.imap.fetching import PIECE, Context, Convert, IFetchItem, Streamed, Value, without_nul
+from moximap.imap.fetching import Context, Convert, IFetchItem, Value, Whole, literal, without_nul
 from moximap.imap.grammar import Cursor
 from moximap.mail import headers, parts
 from moximap.store.interfaces import Column, IContent
@@ -125,13 +125,15 @@ class BodySection:
     def converter(self, context: Context) -> Convert | None:
         if self.section.of_root_header:
             return None if self._is_remembered else self.of_head
-        return self._part if self.section.path else self._whole
+        if self.section.path:
+            return self._part
+        return self._text if self.section.text or self.partial is not None else Whole(self.word)
 
     def of_head(self, head: bytes) -> bytes:
         return self.of_bytes(self.section.pick(head))
 
-    def _whole(self, content: IContent) -> Value:
-        """BODY[] or BODY[TEXT]."""
+    def _text(self, content: IContent) -> Value:
+        """BODY[TEXT], or some octets of BODY[]."""
         return self.octets(content, content.header_size if self.section.text else 0, content.size)
 
     def _part(self, content: IContent, dumped: bytes) -> Value:
@@ -163,9 +165,7 @@ class BodySection:
         if self.partial is not None:
             start = min(start + self.partial.start, end)
             end = min(end, start + self.partial.count)
-        if end - start <= PIECE:
-            return self._named(content.read(start, end))
-        return Streamed(b"%b {%d}\r\n" % (self._start, end - start), content, start, end, text=True)
+        return literal(self._start, content, start, end)
 
     def of_bytes(self, data: bytes) -> bytes:
         if self.partial is not None:

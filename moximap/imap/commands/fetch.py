@@ -11,10 +11,10 @@ from moximap.imap import encoding
 from moximap.imap.commands.store import mark_seen
 from moximap.imap.dialect import SELECTED, Extension, Reply, Spec
 from moximap.imap.errors import Bye, No
-from moximap.imap.fetching import (PIECE, Context, Field, FlagsField, IFetchItem, Plan, Rendered,
-                                   Streamed, render, without_nul)
+from moximap.imap.fetching import PIECE, Context, Field, FlagsField, IFetchItem, Plan, Streamed, without_nul
 from moximap.imap.grammar import Cursor
 from moximap.imap.messageset import MessageSet
+from moximap.imap.rendering import Rendered, render
 from moximap.imap.sequences import Sequence_
 from moximap.imap.session import Session
 from moximap.imap.waiting import Progress

@@ -10,7 +10,8 @@ from moximap.imap import encoding
 from moximap.imap.commands import fetch
 from moximap.imap.commands.condstore import MODSEQ
 from moximap.imap.errors import refusal
-from moximap.imap.fetching import FlagsField, IFetchItem, Plan, Rendered, render
+from moximap.imap.fetching import FlagsField, IFetchItem, Plan
+from moximap.imap.rendering import Rendered, render
 from moximap.imap.view import View
 from moximap.store.errors import StoreError
 from moximap.values import NumSet
