@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from moximap.store.housework import BUSY_PAUSE, PAUSE, QUIET, Turn
-from moximap.store.indexing_soon import HERE, OTHERS_PAUSE, IndexHere, IndexSoon
+from moximap.store.indexing_soon import HERE, OTHERS_PAUSE, PATIENCE, IndexHere, IndexSoon
 from moximap.store.interfaces import NewMessage
 from moximap.store.registry import OpenAccounts
 from moximap.store.threads import DirectPool
@@ -87,9 +87,9 @@ class IndexSoonTests(SynchronousTestCase):
 
     def test_it_does_not_wait_for_ever_but_goes_slowly_while_others_write(self) -> None:
         self.counts = [64] * 1000
-        self.write_for(HERE.patience + 10)
+        self.write_for(PATIENCE + 10)
         self.assertGreater(len(self.calls), 10)
-        self.assertGreaterEqual(self.calls[0], HERE.patience)
+        self.assertGreaterEqual(self.calls[0], PATIENCE)
         self.assertGreaterEqual(self.calls[2] - self.calls[1], BUSY_PAUSE[0])
 
     def test_it_rests_as_long_as_it_works_and_longer_while_others_write(self) -> None:

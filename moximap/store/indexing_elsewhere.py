@@ -30,7 +30,7 @@ LINGER: Final = 60.0
 GRACE: Final = 10.0
 
 #: From so many messages on that wait nobody is spared: who searches would have to wait longer.
-MANY: Final = 5000
+MANY: Final = 3000
 
 _COMMAND: Final = ("-m", "moximap.store.indexing_process")
 
@@ -80,12 +80,16 @@ class IndexElsewhere:
         self._transport: Any = None
         self._timer: IDelayedCall | None = None
 
-    def step(self, account: IAccount, limit: int) -> Deferred[Step]:
-        return Deferred.fromCoroutine(self._step(account, limit))
+    def step(self, account: IAccount, limit: int, spare: bool = False) -> Deferred[Step]:
+        return Deferred.fromCoroutine(self._step(account, limit, spare))
 
-    async def _step(self, account: IAccount, limit: int) -> Step:
+    async def _step(self, account: IAccount, limit: int, spare: bool) -> Step:
         waiting = await self._call(account.backlog, MANY)
-        return Step(await self._ask(account, limit), many=waiting == MANY) if waiting else Step(0)
+        if not waiting:
+            return Step(0)
+        if spare and waiting < MANY:
+            return Step(None)
+        return Step(await self._ask(account, limit), many=waiting == MANY)
 
     def stop(self) -> Deferred[None]:
         """End the process, when it has done what it is at."""

@@ -16,28 +16,31 @@ from twisted.python.failure import Failure
 from moximap.store.housework import PAUSE, QUIET, Housework, More, Turn
 from moximap.store.interfaces import IAccount
 
+#: Seconds after which indexing begins, writes or not.
+PATIENCE: Final = 20.0
 #: Seconds after which it is looked at again whether another process, which was at it, has done all.
 OTHERS_PAUSE: Final = 2.0
 
 
 @attrs.frozen
 class Pace:
-    """``patience``: seconds after which indexing begins, writes or not.  ``batch``: messages at a time.
+    """``look``: seconds after which it is looked at, writes or not.  ``batch``: messages at a time.
     ``pause``: between two batches, as housework's PAUSE."""
 
-    patience: float
+    look: float
     batch: int
     pause: tuple[float, float]
 
 
 #: In this process, where the mail waits for each batch, of some 50 ms; and in one that gives way to it.
-HERE: Final = Pace(patience=20.0, batch=64, pause=PAUSE)
-ELSEWHERE: Final = Pace(patience=1.0, batch=256, pause=(0.0, 0.0))
+HERE: Final = Pace(look=PATIENCE, batch=64, pause=PAUSE)
+ELSEWHERE: Final = Pace(look=1.0, batch=256, pause=(0.0, 0.0))
 
 
 @attrs.frozen
 class Step:
-    """A batch: ``done``, as IAccount.index; ``many``: so many are left that nobody is spared."""
+    """A batch: ``done``, as IAccount.index, or None where it can wait; ``many``: so many are left that nobody
+    is spared."""
 
     done: int | None
     many: bool = False
@@ -49,7 +52,8 @@ class IIndexer(Protocol):
     @property
     def pace(self) -> Pace: ...
 
-    def step(self, account: IAccount, limit: int) -> Deferred[Step]: ...
+    def step(self, account: IAccount, limit: int, spare: bool) -> Deferred[Step]:
+        """Do a batch.  ``spare``: somebody writes, and nobody has waited for long."""
 
 
 @attrs.frozen
@@ -59,7 +63,7 @@ class IndexHere:
     call: Callable[..., Deferred[int | None]]
     pace: Pace = HERE
 
-    def step(self, account: IAccount, limit: int) -> Deferred[Step]:
+    def step(self, account: IAccount, limit: int, spare: bool) -> Deferred[Step]:
         return self.call(account.index, limit).addCallback(Step)
 
 
@@ -79,20 +83,22 @@ class IndexSoon(Housework):
         self._last = self._reactor.seconds()
         if self._since is None:
             self._since = self._last
-            self._wait(min(QUIET, self._indexer.pace.patience))
+            self._wait(min(QUIET, self._indexer.pace.look))
 
     def _due(self) -> None:
         self._timer = None
         now = self._reactor.seconds()
         assert self._since is not None
-        due = min(self._last + QUIET, self._since + self._indexer.pace.patience)
+        due = min(self._last + QUIET, self._since + self._indexer.pace.look)
         if now < due:                        # not: now - last < QUIET, which may stay true when it is due
             self._wait(due - now)
         else:
             super()._due()
 
     def _work(self) -> Deferred[Step]:
-        return self._indexer.step(self._account, self._indexer.pace.batch)
+        spare = self._turn.busy and self._since is not None \
+            and self._reactor.seconds() < self._since + PATIENCE
+        return self._indexer.step(self._account, self._indexer.pace.batch, spare)
 
     def _done(self, result: Step, started: float) -> More:
         if result.done is None:
