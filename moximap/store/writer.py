@@ -57,11 +57,12 @@ class Queue:
             leads, self.led = not self.led, True
             return leads
 
-    def lead_alone(self) -> bool:
-        """Lead without a job in line, if nobody leads."""
+    def lead_alone(self) -> None:
+        """Lead without a job in line; Busy where somebody else does."""
         with self.lock:
-            leads, self.led = not self.led, True
-            return leads
+            if self.led:
+                raise Busy("another thread is writing")
+            self.led = True
 
     def take(self) -> list[Job[object]]:
         with self.lock:
@@ -117,12 +118,13 @@ class Writer:
 
     def run_now(self, work: Callable[[Transaction], T]) -> T:
         """Run an operation that need not be durable, if that takes no waiting for anybody; else Busy."""
-        self._lead_alone()
+        self._queue.lead_alone()
         try:
             result, changed = self._begin_at_once(work, durable=False)
-            self._end_or_nothing(changed)
+            self._end(changed)
             return result
         except BaseException as error:
+            self._roll_back()
             fail(error)
             raise
         finally:
@@ -133,7 +135,7 @@ class Writer:
 
         It must be called, once, and in any thread: until then nobody else writes.
         """
-        self._lead_alone()
+        self._queue.lead_alone()
         try:
             with translated():
                 result, changed = self._begin_at_once(work, durable)
@@ -150,10 +152,6 @@ class Writer:
             return result
 
         return commit
-
-    def _lead_alone(self) -> None:
-        if not self._queue.lead_alone():
-            raise Busy("another thread is writing")
 
     def close(self) -> None:
         """Close the connection; what waits, and what comes, is Unavailable."""
