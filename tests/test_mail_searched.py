@@ -90,5 +90,8 @@ class UnparsedTests(SynchronousTestCase):
             self.assertEqual(Searched(document.upper(), html=True)._lacks(searched._word(needle)), needle != "e", needle)
         self.assertFalse(Searched(document, html=True).has("kumquat"))
 
+    def test_a_large_document_is_parsed_at_once(self) -> None:
+        self.assertRaises(AssertionError, Searched("q" * ((1 << 20) + 1), html=True).has, "kumquat")
+
     def test_other_texts_never_are(self) -> None:
         self.assertTrue(Searched("Straße <b>", html=False).has("strasse <b>"))

@@ -17,8 +17,9 @@ from typing import Final
 from moximap.mail.collation import searchable, wholly_searchable
 from moximap.mail.htmltext import html_text
 
-#: So much of a needle is looked for before a document is parsed.
+#: So much of a needle is looked for before a document is parsed, if that is not longer than this.
 _LONGEST: Final = 32
+_LARGEST: Final = 1 << 20
 #: A document with more beginnings of it than this, of different lengths, is parsed at once.
 _MOST: Final = 4
 #: What the parser leaves out in the midst of a text; what a run ends in other than markup; and where white
@@ -51,6 +52,8 @@ class Searched:
     @cached_property
     def _spellings(self) -> list[str] | None:
         """The folded document, with its character references and without; None where one cannot judge."""
+        if len(self._source) > _LARGEST:
+            return None
         spellings = [wholly_searchable(self._source)]
         if "&" in self._source:
             spellings.append(wholly_searchable(unescape(self._source)))
