@@ -39,6 +39,9 @@ class ICall(Protocol):
     def at_once(self, function: Callable[..., _T], /, *args: Any, **kwargs: Any) -> _T | Deferred[_T]:
         """The same; what was done at once is given, or raised, as it is."""
 
+    def series(self) -> Callable[..., Deferred[Any]]:
+        """What runs small reads that follow one another, each when the one before has ended."""
+
     def soon(self, function: Callable[[], None]) -> None:
         """Called by what `call` runs: do something in the reactor thread meanwhile."""
 

@@ -21,6 +21,8 @@ from twisted.internet.interfaces import IReactorFDSet, IReactorFromThreads, IRea
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from moximap.store.series import Series
+
 _T = TypeVar("_T")
 #: Seconds that a quick call may take if it asked the disk, and in any case: on a busy machine it may just
 #: not have had its turn.  How many calls avoid the reactor thread after one that took more.
@@ -50,6 +52,7 @@ class Pool(Service):
         self._wakeup = -1
         self._idle = 0
         self._distrust = 0
+        self.waiting = False                       # a series waits for its turn here
         self._blocks = 0                           # read from the disk by this thread up to the last of them
 
     def call(self, function: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Deferred[_T]:
@@ -91,6 +94,15 @@ class Pool(Service):
             if took > TOO_SLOW or took > SLOW and blocks > self._blocks:
                 self._distrust = DISTRUST
             self._blocks = blocks
+
+    def series(self) -> Callable[..., Deferred[Any]]:
+        """What runs reads that follow one another, here or in threads: each when the one before has ended."""
+        return Series(self, IReactorTime(self._reactor)).call
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything runs in a thread."""
+        return self._idle < len(self._threads)
 
     def soon(self, function: Callable[[], None]) -> None:
         """From a call that runs in a thread: do something in the reactor thread meanwhile.
@@ -193,6 +205,9 @@ class DirectPool:
         tried = self.quick(function, *args, **kwargs)
         result: Any = getattr(tried, "result", tried)
         return tried if isinstance(result, Failure) else result
+
+    def series(self) -> Callable[..., Deferred[Any]]:
+        return self.call
 
     def soon(self, function: Callable[[], None]) -> None:
         function()

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
+from twisted.internet.defer import Deferred
+
 from moximap.imap import encoding
 from moximap.imap.commands.store import mark_seen
 from moximap.imap.dialect import SELECTED, Extension, Reply, Spec
@@ -139,7 +141,7 @@ async def _stream(session: Session, plan: Plan, uids: array[int], seen: bool, un
     """Render and send piece by piece; gives the number of messages, and in ``unseen`` which had no \\Seen."""
     view, count = session.selected, 0
     item = 0
-    run = session.quick if len(uids) <= FEW else session.call
+    run = _runner(session, plan, len(uids))
     progress, left = Progress(len(uids)), NumSet.ascending(uids)
     while left:
         try:
@@ -162,6 +164,13 @@ async def _stream(session: Session, plan: Plan, uids: array[int], seen: bool, un
         item = piece.item
         left = left.after(piece.last - 1 if item else piece.last)
     return count
+
+
+def _runner(session: Session, plan: Plan, count: int) -> Callable[..., Deferred[Rendered]]:
+    if count <= FEW:
+        return session.quick
+    # What is taken out of a part may have to be decoded, which may take long.
+    return session.call if "parts" in plan.columns else session.site.pool.series()
 
 
 def broken_off(error: StoreError) -> Bye:
