@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import apsw
 from twisted.trial.unittest import SynchronousTestCase
@@ -52,6 +53,21 @@ class SchemaTests(SynchronousTestCase):
         self.assertEqual(self.query("PRAGMA user_version"), 11)
         shutil.copy(self.path / "x.db.version-1", self.database)
         self.assertEqual(self.query("SELECT a FROM t"), 1)
+
+    def test_what_another_process_has_upgraded_meanwhile_is_no_copy_of_the_old(self) -> None:
+        self.script(2, "UPDATE t SET a = 2;")
+        back_up = database._back_up
+
+        def late(*args: Any) -> None:
+            self.patch(database, "_back_up", back_up)
+            database.prepare(self.database, "x")
+            back_up(*args)
+
+        self.patch(database, "_back_up", late)
+        database.prepare(self.database, "x")
+        shutil.copy(self.path / "x.db.version-1", self.database)
+        self.assertEqual(self.query("SELECT a FROM t"), 1)
+        self.assertEqual([path.name for path in self.path.iterdir() if path.name.startswith(".")], [])
 
     def test_an_upgrade_that_fails_changes_nothing(self) -> None:
         self.script(2, "UPDATE t SET a = 2;")

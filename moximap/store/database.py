@@ -7,7 +7,7 @@ import errno
 import os
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, Final
@@ -198,7 +198,7 @@ def prepare(path: Path, schema: str) -> None:
         if version > newest:
             raise Unavailable(f"{path.name} has version {version}, known is {newest}")
         if version < newest:
-            _back_up(connection, path.with_name(f"{path.name}.version-{version}"))
+            _back_up(connection, version, path.with_name(f"{path.name}.version-{version}"))
             connection.execute("BEGIN IMMEDIATE")
             _upgrade(connection, schema)
             connection.execute("COMMIT")
@@ -215,9 +215,15 @@ def _upgrade(connection: apsw.Connection, schema: str) -> None:
             connection.pragma("user_version", number)
 
 
-def _back_up(connection: apsw.Connection, target: Path) -> None:
+def _back_up(connection: apsw.Connection, version: int, target: Path) -> None:
+    """Copy a database of that version, unless another process has upgraded it meanwhile: it has a copy."""
     draft = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
     os.close(os.open(draft, os.O_CREAT | os.O_EXCL, 0o600))
     connection.execute("VACUUM INTO ?", (str(draft),))
+    with closing(apsw.Connection(str(draft), flags=apsw.SQLITE_OPEN_READONLY)) as copy:
+        copied = int(copy.pragma("user_version"))
+    if copied != version:
+        draft.unlink()
+        return
     draft.replace(target)
     sync_directory(target.parent)
