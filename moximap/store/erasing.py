@@ -110,6 +110,7 @@ def _erase_some(transaction: Transaction, rows: list[tuple[int, int, int]]) -> t
             found = _forget(transaction, content)
             erased += len(found)
             files += [name for name in found if name is not None]
+    transaction.execute("PRAGMA shrink_memory")        # all that was read is of no use any more
     return erased, files
 
 
