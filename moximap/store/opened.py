@@ -21,6 +21,7 @@ from moximap.store.housework import EraseSoon, Turn
 from moximap.store.indexing_soon import IIndexer, IndexSoon
 from moximap.store.interfaces import IAccount
 from moximap.store.listings import Listings
+from moximap.store.memory import give_back
 from moximap.values import Changes, Mailbox, Opened, Written
 
 log = Logger()
@@ -78,6 +79,7 @@ class OpenAccount:
         self.indexing = IndexSoon(store, indexer, self._failed, reactor, index_turn)
         self._turn = turn
         self._last = 0
+        self._erased_much = False                 # the last batch was not all
         self._closed = False
         self.readers: set[IReader] = set()
         self.on_write: OnWrite = lambda account, modseq, again: None
@@ -271,11 +273,15 @@ class OpenAccount:
         floor = self.floor()
         if floor < self._last:
             self._erasing.soon()                  # somebody was not told everything yet
-        return self.call(self._erase_to, floor, limit)
+        return self.call(self._erase_to, floor, limit, self._turn.busy)
 
-    def _erase_to(self, floor: int, limit: int) -> bool:
+    def _erase_to(self, floor: int, limit: int, busy: bool) -> bool:
         self.store.set_floor(floor)
-        return self.store.erase_some(floor, limit)
+        more = self.store.erase_some(floor, limit)
+        if self._erased_much and not (more or busy):
+            give_back()
+        self._erased_much = more
+        return more
 
     def _in_background(self, function: Callable[..., object], *args: object) -> None:
         self.call(function, *args).addErrback(self._failed)
