@@ -61,6 +61,24 @@ class IndexTests(IndexCase):
         self.assertEqual(self.found(HeaderHas("Subject", "kumquat")), [51])
         self.assertEqual(set(reads), {51})
 
+    def test_what_comes_while_heads_are_read_has_no_body_in_the_index_before_its_head(self) -> None:
+        self.append(*[MAIL] * 20)
+        late = [b"Subject: kumquat\r\n\r\ntapioca"]
+        read = indexing_text.head_text
+
+        def reading(message: Any) -> str | None:
+            if late:
+                self.append(late.pop())
+            return read(message)
+
+        self.patch(indexing_text, "head_text", reading)
+        self.assertEqual(self.account.index(64), 20)
+        self.assertEqual(self.query("SELECT heads, upto FROM state"), [(20, 20)])
+        self.assertEqual(self.found(TextHas("kumquat", header=True)), [21])
+        self.assertEqual(self.account.index(64), 1)
+        self.assertEqual(self.query("SELECT heads, upto FROM state"), [(21, 21)])
+        self.assertEqual(self.found(TextHas("kumquat", header=True)), [21])
+
     def test_few_candidates_are_looked_up_by_their_contents(self) -> None:
         self.append(*[MAIL] * 50, LARGE)
         self.index_all()

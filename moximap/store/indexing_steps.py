@@ -61,7 +61,8 @@ def step(index: Index, readers: Readers, files: Files, limit: int) -> int | None
             done = _add_all(connection, "heads", map(message, contents), partial(_add_head, connection), room)
             if done == len(contents) < _HEADS * limit:
                 segment = Segment()
-                contents = following(upto, min(limit, CONTENTS))
+                last = max([heads, *contents])         # others may have come meanwhile, without their heads
+                contents = [content for content in following(upto, min(limit, CONTENTS)) if content <= last]
                 done = _add_all(connection, "upto", map(message, contents),
                                 partial(_add_body, connection, segment), room)
                 if segment.contents:
