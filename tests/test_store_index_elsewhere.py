@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+from errno import EMFILE
 from io import StringIO
 from pathlib import Path
 from signal import SIGKILL
 from typing import Any
+from unittest.mock import Mock
 
-from twisted.internet import reactor
+from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred, execute, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
@@ -22,6 +24,8 @@ from moximap.store.indexing_elsewhere import IndexElsewhere
 from moximap.store.indexing_soon import ELSEWHERE, OTHERS_PAUSE, PATIENCE, IndexSoon, Step
 from tests.indexcases import IndexCase
 from tests.storecases import MAIL
+
+reactor: Any = installed
 
 
 class ProcessTests(IndexCase, TestCase):
@@ -109,6 +113,27 @@ class ProcessTests(IndexCase, TestCase):
         indexer = self.make("-c", "raise SystemExit(3)")
         with self.assertRaisesRegex(Unavailable, "exit code 3"):
             await indexer.step(self.account, 1)
+
+    async def test_where_the_system_has_no_room_for_it_the_next_request_starts_it(self) -> None:
+        self.append(MAIL)
+        spawn = reactor.spawnProcess
+
+        def fail(*args: object, **kwargs: object) -> None:
+            raise OSError(EMFILE, "too many open files")
+
+        self.patch(reactor, "spawnProcess", fail)
+        for _ in range(2):
+            with self.assertRaises(OSError):
+                await self.indexer.step(self.account, 1)
+        self.patch(reactor, "spawnProcess", spawn)
+        self.assertEqual(await self.indexer.step(self.account, 1), Step(1))
+
+    async def test_where_the_system_has_no_room_for_it_nobody_waits_for_it_to_end(self) -> None:
+        self.append(MAIL)
+        self.patch(reactor, "spawnProcess", Mock(side_effect=OSError(EMFILE, "too many open files")))
+        with self.assertRaises(OSError):
+            await self.indexer.step(self.account, 1)
+        await self.indexer.stop()
 
     async def test_what_an_account_lacks_is_told_and_the_process_goes_on(self) -> None:
         self.append(MAIL)

@@ -106,9 +106,10 @@ class IndexElsewhere:
 
     def _ask(self, account: IAccount, limit: int) -> Deferred[int | None]:
         if self._process is None or self._process.gone.called:
-            self._process = _Process()
+            process = _Process()
             self._transport = self._reactor.spawnProcess(
-                self._process, sys.executable, [sys.executable, *self._command], env=None)
+                process, sys.executable, [sys.executable, *self._command], env=None)
+            self._process = process          # not before: the system may have no room for it
         answer: Deferred[int | None] = Deferred()
         self._process.asked.append(answer)
         self._transport.write(json.dumps([str(account.home), account.name, limit]).encode() + b"\n")
