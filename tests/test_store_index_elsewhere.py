@@ -135,6 +135,19 @@ class ProcessTests(IndexCase, TestCase):
             await self.indexer.step(self.account, 1)
         await self.indexer.stop()
 
+    async def test_one_that_talks_nonsense_is_ended(self) -> None:
+        self.append(MAIL)
+        for nonsense in (b"hello", b"1\n2"):
+            indexer = self.make("-c", f"import sys; input(); print({nonsense.decode()!r}, flush=True); sys.stdin.read()")
+            asked = [indexer.step(self.account, 1)]
+            process = indexer._process
+            assert process is not None
+            await process.gone
+            try:
+                self.assertEqual(await asked[0], Step(1))
+            except Unavailable as error:
+                self.assertIn("ended", str(error))
+
     async def test_what_an_account_lacks_is_told_and_the_process_goes_on(self) -> None:
         self.append(MAIL)
         other: Any = Nowhere()

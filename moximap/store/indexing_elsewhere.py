@@ -11,9 +11,11 @@ import json
 import sys
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
@@ -46,12 +48,22 @@ class _Process(ProcessProtocol):
     def outReceived(self, data: bytes) -> None:
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
-            answer = json.loads(line)
-            asked = self.asked.popleft()
+            try:
+                answer, asked = json.loads(line), self.asked.popleft()
+            except (ValueError, IndexError):
+                self._end()
+                return
             if isinstance(answer, str):
                 asked.errback(Unavailable(answer))
             else:
                 asked.callback(answer)
+
+    def _end(self) -> None:
+        """It says what is no answer, so nobody knows which answer is whose: all that was asked fails."""
+        _log.error("the process that indexes says what it was not asked for, and is ended")
+        assert self.transport is not None
+        with suppress(ProcessExitedAlready):
+            self.transport.signalProcess("KILL")
 
     def errReceived(self, data: bytes) -> None:
         for line in data.splitlines():
