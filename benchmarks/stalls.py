@@ -38,7 +38,7 @@ def report(stalls: list[watchdog.Stall], seconds: float, say: Callable[[str], No
     own = max((stall.seconds - stall.queued for stall in stalls), default=watchdog.KEPT) * 1000
     say(f"Longest stall of a reactor under {seconds:.0f} s of the mixed load: "
         f"{'' if stalls else 'under '}{longest:.0f} ms; over 50 ms: {len(over)}.  "
-        f"Without the time in which no processor was free for it: {own:.0f} ms.")
+        f"Without the time in which no processor was free for it: {max(own, 0):.0f} ms.")
     for stall in over[:5]:
         total, ran, queued, garbage = (
             round(each * 1000) for each in (stall.seconds, stall.cpu, stall.queued, stall.garbage))
