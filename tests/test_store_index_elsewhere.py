@@ -135,6 +135,17 @@ class ProcessTests(IndexCase, TestCase):
             await self.indexer.step(self.account, 1)
         await self.indexer.stop()
 
+    async def test_none_is_begun_for_what_was_asked_before_the_end(self) -> None:
+        self.append(MAIL)
+        backlog: Deferred[int] = Deferred()
+        indexer = IndexElsewhere(reactor, lambda *args: backlog)
+        asked = indexer.step(self.account, 1)
+        await indexer.stop()
+        backlog.callback(1)
+        with self.assertRaises(Unavailable):
+            await asked
+        self.assertIsNone(indexer._process)
+
     async def test_one_that_talks_nonsense_is_ended(self) -> None:
         self.append(MAIL)
         for nonsense in (b"hello", b"1\n2"):

@@ -91,6 +91,7 @@ class IndexElsewhere:
         self._process: _Process | None = None
         self._transport: Any = None
         self._timer: IDelayedCall | None = None
+        self._stopped = False
 
     def step(self, account: IAccount, limit: int, spare: bool = False) -> Deferred[Step]:
         return Deferred.fromCoroutine(self._step(account, limit, spare))
@@ -101,10 +102,16 @@ class IndexElsewhere:
             return Step(0)
         if spare and waiting < MANY:
             return Step(None)
+        if self._stopped:
+            raise Unavailable("the server was stopped meanwhile")
         return Step(await self._ask(account, limit), many=waiting == MANY)
 
     def stop(self) -> Deferred[None]:
-        """End the process, when it has done what it is at."""
+        """End the process, when it has done what it is at, and begin no other."""
+        self._stopped = True
+        return self._end()
+
+    def _end(self) -> Deferred[None]:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -139,4 +146,4 @@ class IndexElsewhere:
         if self._process is not None and self._process.asked:
             self._stay()
         else:
-            self.stop()
+            self._end()
