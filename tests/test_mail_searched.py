@@ -93,5 +93,10 @@ class UnparsedTests(SynchronousTestCase):
     def test_a_large_document_is_parsed_at_once(self) -> None:
         self.assertRaises(AssertionError, Searched("q" * ((1 << 20) + 1), html=True).has, "kumquat")
 
+    def test_one_with_more_brackets_than_are_looked_at_is_parsed_at_once(self) -> None:
+        few, many = "q" * 999 + "<b>" * 4000, "q" * 999 + "<b>" * 4001
+        self.assertFalse(Searched(few, html=True).has("qz" + "q" * 30))
+        self.assertRaises(AssertionError, Searched(many, html=True).has, "qz" + "q" * 30)
+
     def test_other_texts_never_are(self) -> None:
         self.assertTrue(Searched("Straße <b>", html=False).has("strasse <b>"))

@@ -20,8 +20,10 @@ from moximap.mail.htmltext import html_text
 #: So much of a needle is looked for before a document is parsed, if that is not longer than this.
 _LONGEST: Final = 32
 _LARGEST: Final = 1 << 20
-#: A document with more beginnings of it than this, of different lengths, is parsed at once.
+#: A document with more beginnings of it than this, of different lengths, or with more brackets than this, is
+#: parsed at once: whoever wrote it and asks, to look at each of them takes no longer than a few milliseconds.
 _MOST: Final = 4
+_BRACKETS: Final = 4000
 #: What the parser leaves out in the midst of a text; what a run ends in other than markup; and where white
 #: space goes elsewhere than the run after it.
 _ODD: Final = ("\0", "<![cdata[", "<col")
@@ -66,9 +68,12 @@ def _is_possible(word: str, document: str) -> bool:
     """Whether a word is in a document, or may be in its text."""
     if word in document:
         return True
-    ends = [end[:-1] for end in set(_first_run(word)(document))]
-    lengths = {length for end in ends for length in range(1, len(end) + 1) if word.startswith(end[-length:])}
-    return len(lengths) > _MOST or any(_next_run(word[length:])(document) for length in lengths)
+    if max(document.count("<"), document.count(">")) > _BRACKETS:
+        return True
+    beginnings = _beginnings(word)
+    begun = {beginning for run in document.split("<")[:-1] for beginning in beginnings.get(run[-1:], ())
+             if run.endswith(beginning)}
+    return len(begun) > _MOST or any(_next_run(word[len(beginning):])(document) for beginning in begun)
 
 
 @lru_cache(maxsize=8)
@@ -81,9 +86,12 @@ def _word(needle: str) -> str:
 
 
 @lru_cache(maxsize=8)
-def _first_run(word: str) -> Callable[[str], list[str]]:
-    """What finds some of a word, not all, just before markup."""
-    return re.compile(f"{_some(word)}<").findall
+def _beginnings(word: str) -> dict[str, list[str]]:
+    """What a word begins with, not all of it, by the last character: what may stand just before markup."""
+    found: dict[str, list[str]] = {}
+    for length in range(1, len(word)):
+        found.setdefault(word[length - 1], []).append(word[:length])
+    return found
 
 
 @lru_cache(maxsize=64)
