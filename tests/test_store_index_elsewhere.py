@@ -62,6 +62,16 @@ class ProcessTests(IndexCase, TestCase):
         self.append(MAIL, MAIL, MAIL)
         self.assertEqual(await self.indexer.step(self.account, 1, spare=True), Step(1, many=True))
 
+    async def test_digests_of_an_older_version_are_made_anew_here(self) -> None:
+        self.append(MAIL)
+        self.account._writer.run(lambda transaction: transaction.execute("UPDATE digest SET version = 0"))
+        self.account._writer.run(lambda transaction: transaction.execute("UPDATE account SET digests = 0"))
+        self.assertEqual(await self.indexer.step(self.account, 1), Step(1))
+        self.assertIsNone(self.process)
+        self.assertEqual(self.account.redigest(1), 0)
+        self.assertEqual(await self.indexer.step(self.account, 1), Step(1))
+        self.assertEqual(self.upto(), 1)
+
     async def test_it_gives_way_to_everything_else(self) -> None:
         self.append(MAIL)
         await self.indexer.step(self.account, 1)
@@ -138,7 +148,8 @@ class ProcessTests(IndexCase, TestCase):
     async def test_none_is_begun_for_what_was_asked_before_the_end(self) -> None:
         self.append(MAIL)
         backlog: Deferred[int] = Deferred()
-        indexer = IndexElsewhere(reactor, lambda *args: backlog)
+        waits = [backlog]
+        indexer = IndexElsewhere(reactor, lambda *call: waits.pop() if waits else execute(*call))
         asked = indexer.step(self.account, 1)
         await indexer.stop()
         backlog.callback(1)
@@ -175,6 +186,9 @@ class Nowhere:
 
     def backlog(self, most: int) -> int:
         return 1
+
+    def redigest(self, limit: int) -> int:
+        return 0
 
 
 class ServeTests(IndexCase):

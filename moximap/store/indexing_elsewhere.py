@@ -22,7 +22,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from moximap.store.errors import Unavailable
-from moximap.store.indexing_soon import ELSEWHERE, Step
+from moximap.store.indexing_soon import ELSEWHERE, HERE, Step
 from moximap.store.interfaces import IAccount
 
 _log = Logger()
@@ -102,6 +102,9 @@ class IndexElsewhere:
             return Step(0)
         if spare and waiting < MANY:
             return Step(None)
+        # What writes to the mail is done here: the process may have to stand still with a lock in its hand.
+        if redigested := await self._call(account.redigest, HERE.batch):
+            return Step(redigested)
         if self._stopped:
             raise Unavailable("the server was stopped meanwhile")
         return Step(await self._ask(account, limit), many=waiting == MANY)
