@@ -89,8 +89,10 @@ class View:
         if self.connection is None or not words or not 0 < self.upto <= messages * CONTENTS:
             return UNKNOWN
         heads = self._heads(needle, most) if tree.header else set[int]()
+        if heads is None:
+            return UNKNOWN
         bodies = set(islice(find(self.connection, needle), most + 1))
-        if heads is None or len(bodies) > most:
+        if len(bodies) > most:
             return UNKNOWN
         possible = heads | self._unread()
         if words == [needle]:

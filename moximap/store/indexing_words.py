@@ -85,12 +85,10 @@ def add(connection: apsw.Connection, segment: Segment) -> None:
     together with it, so that there are few and each is seldom written again."""
     last = segment.contents[-1]
     while True:
-        before = one(connection.execute, "SELECT s.last, s.contents, s.marks, w.words FROM segment s"
-                     " JOIN words w ON w.last = s.last ORDER BY s.last DESC LIMIT 1")
+        before = _load(connection, "ORDER BY last DESC LIMIT 1")
         if before is None:
             break
-        older, stored, marks, words = before
-        contents = array("Q", stored)
+        older, contents, marks, words = before
         if len(contents) > len(segment.contents) or len(words) > LARGE \
                 or len(contents) + len(segment.contents) > CONTENTS:
             break
@@ -112,9 +110,9 @@ def forget(connection: apsw.Connection, gone: Iterable[int]) -> None:
 
 
 def _forget(connection: apsw.Connection, last: int, gone: set[int]) -> None:
-    stored, marks, words = one(connection.execute, "SELECT s.contents, s.marks, w.words FROM segment s"
-                               " JOIN words w ON w.last = s.last WHERE s.last = ?", (last,))
-    contents = array("Q", stored)
+    found = _load(connection, "WHERE last = ?", last)
+    assert found is not None
+    _, contents, marks, words = found
     keep = sum(1 << place for place, content in enumerate(contents) if content not in gone)
     left = array("Q", [0 if content in gone else content for content in contents])
     if left != contents:
@@ -155,6 +153,14 @@ def _groups(marks: bytes, words: bytes) -> Iterator[Group]:
         mark = marks[first + _MARK * number:first + _MARK * (number + 1)]
         yield int.from_bytes(mark, "little"), words[start:end]
         start = end
+
+
+def _load(connection: apsw.Connection, which: str,
+          *bindings: int) -> tuple[int, array[int], bytes, bytes] | None:
+    """One segment: its number, contents, marks and words."""
+    row = one(connection.execute,
+              f"SELECT last, contents, marks, words FROM segment JOIN words USING (last) {which}", bindings)
+    return None if row is None else (row[0], array("Q", row[1]), row[2], row[3])
 
 
 def _put(connection: apsw.Connection, last: int, contents: array[int], groups: list[Group]) -> None:
