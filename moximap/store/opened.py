@@ -273,13 +273,15 @@ class OpenAccount:
         floor = self.floor()
         if floor < self._last:
             self._erasing.soon()                  # somebody was not told everything yet
-        return self.call(self._erase_to, floor, limit, self._turn.busy)
+        return self.call(self._erase_to, floor, limit).addCallback(self._erased)
 
-    def _erase_to(self, floor: int, limit: int, busy: bool) -> bool:
+    def _erase_to(self, floor: int, limit: int) -> bool:
         self.store.set_floor(floor)
-        more = self.store.erase_some(floor, limit)
-        if self._erased_much and not (more or busy):
-            give_back()
+        return self.store.erase_some(floor, limit)
+
+    def _erased(self, more: bool) -> bool:
+        if self._erased_much and not (more or self._turn.busy):
+            self._in_background(give_back)
         self._erased_much = more
         return more
 
