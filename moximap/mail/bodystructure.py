@@ -1,6 +1,5 @@
 """BODY and BODYSTRUCTURE of a message as wire bytes (RFC 9051 7.5.2, 9)."""
 
-from moximap.mail import mime
 from moximap.mail.buffers import Data
 from moximap.mail.envelope import envelope
 from moximap.mail.structure import Part, walk
@@ -37,24 +36,16 @@ def _multipart(part: Part, done: dict[int, tuple[bytes, bytes]]) -> tuple[bytes,
     full = b"(%b %b %b %b)" % (
         b"".join([full for _, full in children]),
         subtype,
-        params(part.params),
-        _extension(part),
+        params(part.media.params),
+        part.media.extension,
     )
     return short, full
 
 
 def _single(part: Part, data: Data, done: dict[int, tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
-    start = b"%b %b %b %b %b %b %d" % (
-        string(part.type.encode("latin-1")),
-        string(part.subtype.encode("latin-1")),
-        params(_with_charset(part)),
-        nstring(part.id),
-        nstring(part.description),
-        string(part.encoding.encode("latin-1")),
-        part.end - part.body,
-    )
-    end = b"%b %b" % (nstring(part.md5), _extension(part))
-    if part.type == "text":
+    start = b"%b %d" % (part.media.basic, part.end - part.body)
+    end = b"%b %b" % (nstring(part.media.md5), part.media.extension)
+    if part.media.type == "text":
         start = b"%b %d" % (start, part.lines)
     elif part.is_message:
         child = part.children[0]
@@ -65,23 +56,3 @@ def _single(part: Part, data: Data, done: dict[int, tuple[bytes, bytes]]) -> tup
             b"(%b %b %d %b)" % (start, full, part.lines, end),
         )
     return b"(%b)" % start, b"(%b %b)" % (start, end)
-
-
-def _with_charset(part: Part) -> mime.Params:
-    """Text without a charset is US-ASCII (RFC 2045 5.2); saying so spares clients guessing."""
-    if part.type != "text" or mime.get(part.params, b"charset") is not None:
-        return part.params
-    return (*part.params, (b"charset", b"us-ascii"))
-
-
-def _extension(part: Part) -> bytes:
-    """Disposition, language, location. A disposition without parameters is ``("inline" NIL)``."""
-    if part.disposition is None and not part.language and part.location is None:
-        return b"NIL NIL NIL"
-    disposition = b"NIL"
-    if part.disposition is not None:
-        disposition = b"(%b %b)" % (string(part.disposition[0]), params(part.disposition[1]))
-    language = b"NIL"
-    if part.language:
-        language = b"(%b)" % b" ".join([string(tag) for tag in part.language])
-    return b"%b %b %b" % (disposition, language, nstring(part.location))

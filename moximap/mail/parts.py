@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import attrs
 
-from moximap.mail import mime
+from moximap.mail.media import TEXT, Media
 
 
 @attrs.define
@@ -16,27 +16,30 @@ class Part:
     header: int
     body: int
     end: int
-    type: str = "text"
-    subtype: str = "plain"
-    params: mime.Params = ()
-    encoding: str = "7bit"
+    media: Media = TEXT
     lines: int = 0
     children: tuple["Part", ...] = ()
-    id: bytes | None = None
-    description: bytes | None = None
-    disposition: tuple[bytes, mime.Params] | None = None
-    md5: bytes | None = None
-    language: tuple[bytes, ...] = ()
-    location: bytes | None = None
+
+    @property
+    def type(self) -> str:
+        return self.media.type
+
+    @property
+    def subtype(self) -> str:
+        return self.media.subtype
+
+    @property
+    def encoding(self) -> str:
+        return self.media.encoding
 
     @property
     def is_multipart(self) -> bool:
-        return self.type == "multipart"
+        return self.media.type == "multipart"
 
     @property
     def is_message(self) -> bool:
         """Whether this part holds a message, whose root is then the only child."""
-        return self.type == "message" and bool(self.children)
+        return self.media.type == "message" and bool(self.children)
 
 
 def walk(root: Part) -> Iterator[Part]:
@@ -77,22 +80,12 @@ _Row = tuple[int, int, int, str, str, str, str, int, int]
 
 
 def dump(root: Part) -> bytes:
-    """What FETCH of sections, BINARY and SEARCH need of the parts; ``load`` reads it."""
+    """What FETCH of sections, BINARY and SEARCH need of the parts, in JSON; ``load`` reads it."""
     rows = [
-        (
-            part.header,
-            part.body,
-            part.end,
-            part.type,
-            part.subtype,
-            part.encoding,
-            (mime.get(part.params, b"charset") or b"").decode("latin-1"),
-            part.lines,
-            len(part.children),
-        )
+        f"[{part.header},{part.body},{part.end},{part.media.dumped},{part.lines},{len(part.children)}]"
         for part in walk(root)
     ]
-    return json.dumps(rows, separators=(",", ":")).encode()
+    return f"[{','.join(rows)}]".encode()
 
 
 # One FETCH may ask for thousands of sections of the same message.
@@ -108,5 +101,5 @@ def load(dumped: bytes) -> Part:
         if count:
             children = tuple(reversed(done[-count:]))
             del done[-count:]
-        done.append(Part(header, body, end, main, sub, params, encoding, lines, children))
+        done.append(Part(header, body, end, Media(main, sub, params, encoding), lines, children))
     return done[0]

@@ -13,8 +13,9 @@ import re
 
 import attrs
 
-from moximap.mail import headers, mime
+from moximap.mail import headers, media, mime
 from moximap.mail.buffers import Data, count_newlines, finder, plain
+from moximap.mail.media import Media
 from moximap.mail.parts import Part, dump, find, load, walk
 
 __all__ = ["MAX_DEPTH", "MAX_PARTS", "Part", "dump", "find", "load", "parse", "parse_with_fields", "walk"]
@@ -45,8 +46,8 @@ class _Open:
     """A part that is not yet complete, and the boundary that is looked for in it."""
 
     part: Part
-    digest: bool = False
     boundary: bytes = b""
+    default: Media = media.TEXT
     children: list[Part] = attrs.Factory(list)
 
 
@@ -69,7 +70,10 @@ class _Parser:
         self.count = 0
         self.counted: list[Part] = []
         self.root_fields: dict[bytes, bytes] = {}
-        self.set_boundaries()
+        self.levels: dict[bytes, int] = {}
+        self.sorted: list[bytes] = []
+        self.shortest: list[bytes] = []
+        self.needle = b""
 
     def run(self) -> Part:
         hit = self.begin(0)
@@ -91,17 +95,15 @@ class _Parser:
         while True:
             self.count += 1
             body, hit = self.header_end(start)
-            part = Part(start, body, body)
-            top = _Open(part)
-            self.open.append(top)
-            self.describe(top)
+            told = self.read_header(start, body)
+            self.open.append(_Open(Part(start, body, body, told)))
             if self.count >= MAX_PARTS:
                 return None
             if hit is not None:
                 return hit
-            if top.boundary:
-                self.set_boundaries()
-            if part.type != "message" or part.subtype not in ("rfc822", "global"):
+            if told.type == "multipart":
+                self.expect_parts(told)
+            if told.type != "message" or told.subtype not in ("rfc822", "global"):
                 return self.next_boundary(body)
             start = body
 
@@ -166,8 +168,12 @@ class _Parser:
     def set_boundaries(self) -> None:
         """Gather the boundaries of the open multiparts; of equal ones the innermost counts."""
         self.levels = {top.boundary: n for n, top in enumerate(self.open) if top.boundary}
+        if len(self.levels) <= 1:
+            self.sorted = self.shortest = list(self.levels)
+            self.needle = b"\n--" + b"".join(self.levels)
+            return
         self.sorted = sorted(self.levels)
-        self.shortest: list[bytes] = []
+        self.shortest = []
         for boundary in self.sorted:
             before = self.shortest[-1] if self.shortest else boundary
             self.shortest.append(before if boundary.startswith(before) else boundary)
@@ -182,62 +188,50 @@ class _Parser:
             # The line break before a boundary is the boundary's, even if it is the blank line of the
             # part or ends the boundary line before.
             part.end = end
-            part.header = min(part.header, end)
-            part.body = min(part.body, end)
-            had_boundary = had_boundary or bool(top.boundary)
-            if part.is_multipart and not top.children:
-                top.children.append(Part(part.end, part.end, part.end))
-            part.children = tuple(top.children)
-            if part.type in ("text", "message"):
+            if part.body > end:
+                part.header = min(part.header, end)
+                part.body = end
+            if top.boundary:
+                had_boundary = True
+            kind = part.media.type
+            if kind == "multipart" and not top.children:
+                top.children.append(Part(end, end, end))
+            if top.children:
+                part.children = tuple(top.children)
+            if kind in ("text", "message"):
                 self.counted.append(part)
             if self.open:
                 self.open[-1].children.append(part)
         if had_boundary:
             self.set_boundaries()
 
-    def describe(self, top: _Open) -> None:
-        """Read the header of the part just opened."""
-        part = top.part
-        found = headers.fields(bytes(self.data[part.header : part.body]))
-        if len(self.open) == 1:
-            self.root_fields = found
-        if len(self.open) > 1 and self.open[-2].digest:
-            part.type, part.subtype = "message", "rfc822"
-        _describe(part, found)
-        if part.type not in ("multipart", "message"):
-            return
-        if len(self.open) > MAX_DEPTH or self.count >= MAX_PARTS:
-            part.type, part.subtype = "application", "octet-stream"
-        elif part.type == "multipart":
-            top.digest = part.subtype == "digest"
-            top.boundary = (mime.get(part.params, b"boundary") or b"").rstrip()[:LONGEST_BOUNDARY]
+    def read_header(self, start: int, body: int) -> Media:
+        """What the header of the part that is about to be opened says."""
+        header = bytes(self.data[start:body])
+        if self.open:
+            told = media.of_header(header, self.open[-1].default)
+        else:
+            self.root_fields = headers.fields(header)
+            told = media.of_fields(self.root_fields, media.TEXT)
+        if told.type in ("multipart", "message") and (len(self.open) >= MAX_DEPTH or self.count >= MAX_PARTS):
+            return attrs.evolve(told, type="application", subtype="octet-stream")
+        return told
 
-
-def _describe(part: Part, found: dict[bytes, bytes]) -> None:
-    if b"content-type" in found:
-        kind = mime.content_type(found[b"content-type"])
-        if kind is not None:
-            part.type, part.subtype, part.params = kind
-    if b"content-transfer-encoding" in found:
-        part.encoding = mime.token(found[b"content-transfer-encoding"]) or "7bit"
-    if b"content-disposition" in found:
-        part.disposition = mime.disposition(found[b"content-disposition"])
-    if b"content-id" in found:
-        part.id = headers.unfold(found[b"content-id"])
-    if b"content-description" in found:
-        part.description = headers.unfold(found[b"content-description"])
-    if b"content-md5" in found:
-        part.md5 = headers.unfold(found[b"content-md5"])
-    if b"content-language" in found:
-        part.language = mime.languages(found[b"content-language"])
-    if b"content-location" in found:
-        part.location = b"".join(found[b"content-location"].split())
+    def expect_parts(self, told: Media) -> None:
+        """The part just opened is a multipart."""
+        top = self.open[-1]
+        if told.subtype == "digest":
+            top.default = media.MESSAGE
+        top.boundary = (mime.get(told.params, b"boundary") or b"").rstrip()[:LONGEST_BOUNDARY]
+        if top.boundary:
+            self.set_boundaries()
 
 
 def _count_lines(data: Data, parts: list[Part]) -> None:
     """Count LFs once however deep parts are nested: between each two offsets that matter."""
-    if len(parts) == 1:
-        parts[0].lines = count_newlines(data, parts[0].body, parts[0].end)
+    if not any(part.children for part in parts):
+        for part in parts:
+            part.lines = count_newlines(data, part.body, part.end)
         return
     marks = sorted([(p.body, 1) for p in parts] + [(p.end, -1) for p in parts])
     before: dict[int, int] = {}

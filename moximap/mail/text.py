@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 
-from moximap.mail import mime
 from moximap.mail.buffers import Data
 from moximap.mail.charsets import decode_bytes
 from moximap.mail.headers import decode
@@ -34,7 +33,7 @@ def part_text(part: Part, data: Data, limit: int = LIMIT) -> str:
 def _decoded(part: Part, data: Data, limit: int) -> str:
     content = bytes(data[part.body : min(part.end, part.body + limit)])
     decoded = decode_transfer(part.encoding, content)
-    return decode_bytes(content if decoded is None else decoded, mime.get(part.params, b"charset") or b"")
+    return decode_bytes(content if decoded is None else decoded, part.media.charset)
 
 
 def body_texts(root: Part, data: Data, limit: int = LIMIT) -> Iterator[Searched]:
@@ -73,7 +72,7 @@ def _shown(root: Part) -> Iterator[Part]:
     todo = [root]
     while todo:
         part = todo.pop()
-        if part.disposition is not None and part.disposition[0].lower() == b"attachment":
+        if part.media.disposition is not None and part.media.disposition[0].lower() == b"attachment":
             continue
         if part.is_multipart and part.subtype != "encrypted":
             todo.extend(reversed(part.children))
