@@ -1,17 +1,20 @@
-"""Memory that was needed for a while is given back when what was expunged is erased."""
+"""Memory that was needed for a while is given back, when what was expunged is erased, or all users have gone."""
 
 from __future__ import annotations
 
+import apsw
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from moximap.store import housework, memory, opened
-from moximap.store.housework import ERASE_DELAY, PAUSE
-from moximap.store.registry import OpenAccounts
+from moximap.store import housework, memory, opened, registry
+from moximap.store.housework import ERASE_DELAY, PAUSE, QUIET
+from moximap.searchtree import TextHas
+from moximap.store.interfaces import NewMessage
+from moximap.store.registry import REST, OpenAccounts
 from moximap.store.threads import DirectPool
 from moximap.values import NumSet
 from tests.indexcases import IndexCase
-from tests.storecases import MAIL
+from tests.storecases import ALL, MAIL
 
 
 class MemoryTests(IndexCase):
@@ -20,7 +23,8 @@ class MemoryTests(IndexCase):
         self.given: list[float] = []
         self.clock = Clock()
         self.patch(housework, "ERASE_BATCH", 1)
-        self.patch(opened, "give_back", lambda: self.given.append(self.clock.seconds()))
+        for module in (opened, registry):
+            self.patch(module, "give_back", lambda: self.given.append(self.clock.seconds()))
         self.accounts = OpenAccounts(self.directory, DirectPool().call, self.clock)
         self.opened = self.successResultOf(Deferred.fromCoroutine(self.accounts.get("ann")))
         self.account.set_floor(1 << 60)                 # the other opening reads nothing that is gone
@@ -64,12 +68,57 @@ class MemoryTests(IndexCase):
         self.erase(busy=True)
         self.assertEqual(self.given, [])
 
+    def pages(self) -> int:
+        """Octets of the pages that the connections of the account have in memory."""
+        store = self.opened.store
+        connections = [store._writer._connection, *store._readers._idle, *store._index._idle]
+        self.assertEqual(len(connections), 3)
+        return sum(connection.status(apsw.SQLITE_DBSTATUS_CACHE_USED)[0] for connection in connections)
+
+    def use(self) -> None:
+        store = self.opened.store
+        store.append("INBOX", [NewMessage(MAIL)] * 50)
+        while store.index(50):
+            pass
+        found = store.search(self.inbox(), TextHas("there", True), ALL)
+        self.assertEqual(len(found), store.mailbox("INBOX").messages)
+
+    def test_an_account_that_nobody_uses_keeps_no_pages(self) -> None:
+        self.use()
+        another = self.successResultOf(Deferred.fromCoroutine(self.accounts.get("ann")))
+        self.clock.advance(QUIET)
+        used = self.pages()
+        self.accounts.release(another)
+        self.clock.advance(REST)
+        self.assertEqual((self.pages(), self.given), (used, []))
+        self.accounts.release(self.opened)
+        self.clock.advance(REST)
+        self.assertLess(self.pages(), used / 4)
+        self.assertEqual(len(self.given), 1)
+        self.successResultOf(Deferred.fromCoroutine(self.accounts.get("ann")))
+        self.use()
+
+    def test_who_comes_back_at_once_finds_it_as_it_was(self) -> None:
+        self.use()
+        used = self.pages()
+        self.accounts.release(self.opened)
+        self.successResultOf(Deferred.fromCoroutine(self.accounts.get("ann")))
+        self.clock.advance(REST)
+        self.assertEqual(self.pages(), used)
+
+    def test_while_others_write_the_system_waits(self) -> None:
+        self.use()
+        self.accounts.release(self.opened)
+        self.opened._turn.written = self.clock.seconds() + REST
+        self.clock.advance(REST)
+        self.assertEqual(self.given, [])
+
     def test_without_the_function_nothing_is_done(self) -> None:
         self.patch(memory, "_trim", None)
         memory.give_back()
 
     def test_the_c_library_is_asked(self) -> None:
-        asked: list[int] = []
+        asked: list[object] = []
         self.patch(memory, "_trim", asked.append)
         memory.give_back()
         self.assertEqual(asked, [0])

@@ -74,6 +74,12 @@ class Account:
                 self._presence.leave()
                 raise
 
+    def rest(self) -> None:
+        with database.translated():
+            self._writer.rest()
+            self._readers.rest()
+            self._index.rest()
+
     def close(self) -> None:
         if self.needs_sync:
             self.sync()

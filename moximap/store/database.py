@@ -22,6 +22,8 @@ PATIENCE: Final = 5.0
 PAGE: Final = 4096
 #: A log that was reset is cut to this many octets: what a busy minute needs, and no more.
 LOG_LIMIT: Final = 16 << 20
+#: Lets a connection give up the pages that it keeps in memory.
+SHRINK: Final = "PRAGMA shrink_memory"
 
 _UNAVAILABLE = (apsw.BusyError, apsw.LockedError, apsw.IOError, apsw.CorruptError, apsw.NotADBError,
                 apsw.CantOpenError, apsw.ReadOnlyError, apsw.PermissionsError)

@@ -10,7 +10,7 @@ import apsw
 import attrs
 
 from moximap.store import threadids
-from moximap.store.database import every, is_disk_full, one
+from moximap.store.database import SHRINK, every, is_disk_full, one
 from moximap.store.presence import Presence, is_alive
 from moximap.store.readers import Readers
 from moximap.store.transaction import Transaction
@@ -110,7 +110,7 @@ def _erase_some(transaction: Transaction, rows: list[tuple[int, int, int]]) -> t
             found = _forget(transaction, content)
             erased += len(found)
             files += [name for name in found if name is not None]
-    transaction.execute("PRAGMA shrink_memory")        # all that was read is of no use any more
+    transaction.execute(SHRINK)                        # all that was read is of no use any more
     return erased, files
 
 

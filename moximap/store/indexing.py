@@ -125,6 +125,13 @@ class Index:
         self._idle: list[apsw.Connection] = []
         self._closed = False
 
+    def rest(self) -> None:
+        """Keep no pages in memory until the next question."""
+        connection = self._take_idle()
+        if connection is not None:
+            connection.execute(database.SHRINK)
+            self._put_back(connection)
+
     def close(self) -> None:
         with self._lock:
             self._closed = True
@@ -140,7 +147,8 @@ class Index:
             yield view
         finally:
             if view.connection is not None:
-                self._give_back(view.connection)
+                view.connection.execute("ROLLBACK")
+                self._put_back(view.connection)
 
     def _begin(self) -> View:
         connection = None
@@ -157,13 +165,16 @@ class Index:
             return View()
 
     def _take(self) -> apsw.Connection | None:
-        with self._lock:
-            if self._idle:
-                return self._idle.pop()
-        return database.connect(self.path, write=False) if self.path.exists() else None
+        connection = self._take_idle()
+        if connection is None and self.path.exists():
+            connection = database.connect(self.path, write=False)
+        return connection
 
-    def _give_back(self, connection: apsw.Connection) -> None:
-        connection.execute("ROLLBACK")
+    def _take_idle(self) -> apsw.Connection | None:
+        with self._lock:
+            return self._idle.pop() if self._idle else None
+
+    def _put_back(self, connection: apsw.Connection) -> None:
         with self._lock:
             if not self._closed and not self._idle:
                 self._idle.append(connection)

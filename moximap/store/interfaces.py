@@ -223,6 +223,9 @@ class IAccount(Interface):
 
     # keeping house
 
+    def rest() -> None:
+        """Keep nothing in memory that the next call can read again: nobody uses the account for now."""
+
     def set_floor(modseq: int) -> None:
         """This opening may still read what was expunged after ``modseq``; at first: after it began."""
 

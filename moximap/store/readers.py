@@ -14,7 +14,7 @@ from typing import Final
 import apsw
 import attrs
 
-from moximap.store.database import every, fail, one, translated
+from moximap.store.database import SHRINK, every, fail, one, translated
 from moximap.store.errors import MailboxRemoved, NoSuchMailbox, Unavailable
 from moximap.store.flags import FlagTable
 from moximap.store.transaction import MAILBOX_COLUMNS, load_mailbox
@@ -151,6 +151,14 @@ class Readers:
         """A connection for one statement, which is a snapshot by itself; what flag codes are in it, the
         FlagTable must be asked to `know`."""
         return _Borrowed(self)
+
+    def rest(self) -> None:
+        """Keep no pages in memory until the next statement."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.execute(SHRINK)
+            self.give_back(connection)
 
     def close(self) -> None:
         with self._lock:

@@ -9,14 +9,19 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
 
 from moximap.store.housework import Turn
 from moximap.store.indexing_soon import IIndexer, IndexHere
 from moximap.store.interfaces import IAccount, IDirectory
+from moximap.store.memory import give_back
 from moximap.store.opened import Call, OpenAccount
 from moximap.store.threads import both
 
-#: Seconds after which an account that nobody uses is closed.
+log = Logger()
+
+#: Seconds after which an account that nobody uses keeps no pages in memory, and after which it is closed.
+REST = 2.0
 LINGER = 60.0
 
 
@@ -78,6 +83,8 @@ class OpenAccounts:
         self._open: dict[str, OpenAccount] = {}
         self._opening: dict[str, list[Deferred[OpenAccount]]] = {}
         self._closing: dict[str, IDelayedCall] = {}
+        self._tired: set[str] = set()
+        self._resting: IDelayedCall | None = None
         self._gone: set[OpenAccount] = set()
         self.others: IOthers = Nobody()
 
@@ -138,9 +145,20 @@ class OpenAccounts:
         if self._open.get(name) is account:
             self._closing[name] = self._reactor.callLater(LINGER, self._close, name)
             self.others.doze(name)
+            self._tired.add(name)
+            if self._resting is None:
+                self._resting = self._reactor.callLater(REST, self._rest)
         elif account in self._gone:
             self._gone.remove(account)
             self._shut(account)
+
+    def _rest(self) -> None:
+        """Those whose users have gone since the last time: what is kept for each of them adds up."""
+        self._resting = None
+        stores = [self._open[name].store for name in self._tired & self._closing.keys()]
+        self._tired.clear()
+        self._call(_rest, stores, not self._turn.busy).addErrback(
+            lambda failure: log.failure("accounts that nobody uses do not rest", failure=failure))
 
     def bell(self, name: str | None, modseq: int = 0) -> None:
         """Another process wrote to an account; None: to any."""
@@ -152,7 +170,9 @@ class OpenAccounts:
         """Forget all accounts, and give their stores to be closed."""
         for timer in self._closing.values():
             timer.cancel()
-        self._closing = {}
+        if self._resting is not None:
+            self._resting.cancel()
+        self._closing, self._resting = {}, None
         accounts, self._open, self._gone = [*self._open.values(), *self._gone], {}, set()
         for account in accounts:
             account.closing()
@@ -167,3 +187,11 @@ class OpenAccounts:
         self.others.unwant(account.store.name)
         account.closing()
         self._call(account.store.close).addErrback(lambda failure: None)
+
+
+def _rest(stores: list[IAccount], quiet: bool) -> None:
+    """In a store thread; where it is quiet the system is given what is free now."""
+    for store in stores:
+        store.rest()
+    if quiet:
+        give_back()

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 import apsw
 import attrs
 
-from moximap.store.database import PATIENCE, Execute, Patience, Removal, fail, translate, translated
+from moximap.store.database import PATIENCE, SHRINK, Execute, Patience, Removal, fail, translate, translated
 from moximap.store.errors import Busy, Unavailable
 from moximap.store.flags import FlagTable
 from moximap.store.transaction import Counters, Transaction
@@ -152,6 +152,16 @@ class Writer:
             return result
 
         return commit
+
+    def rest(self) -> None:
+        """Keep no pages in memory until the next operation; nothing where somebody is at one."""
+        with suppress(Busy):
+            self._queue.lead_alone()
+            try:
+                if self._connection is not None:
+                    self._execute(SHRINK)
+            finally:
+                self._queue.pass_on()
 
     def close(self) -> None:
         """Close the connection; what waits, and what comes, is Unavailable."""
