@@ -1,13 +1,15 @@
 """Address lists of RFC 5322 3.4 and 4.4, and what programs write instead of them.
 
 Encoded words are left as they are. A list that consists of nothing but ``Name <local@domain>`` and
-``local@domain`` is read by one regular expression per address, everything else by a small machine
-over tokens, which finds something in any input.
+``local@domain`` is read by one regular expression, everything else by a small machine over tokens,
+which finds something in any input.
 """
 
 import re
 
 import attrs
+
+from moximap.values import frozen
 
 # What stands for a part that an address lacks: NIL would make it a group (RFC 9051 7.5.2). These
 # words are those that other servers send, so some clients know them.
@@ -15,7 +17,7 @@ NO_HOST = b"MISSING_DOMAIN"
 NO_MAILBOX = b"MISSING_MAILBOX"
 
 
-@attrs.frozen
+@frozen
 class Address:
     """An address, or with host None the start (mailbox: its name) or end of a group."""
 
@@ -28,10 +30,12 @@ class Address:
 GROUP_END = Address(None, None, None, None)
 
 _ATOM = rb'[^\s"\\<>@,;:()\[\]]++'
+# An address with the comma after it; or all the rest, where there is something else.
 _simple = re.compile(
-    rb'[ \t]*+(?:"([^"\\]*+)"[ \t]*+<(%b)@(%b)>|([^"\\<>@,;:()\[\]]*+)<(%b)@(%b)>|(%b)@(%b))'
-    rb"[ \t]*+(,|\Z)" % ((_ATOM,) * 6)
-).match
+    rb'[ \t]*+(?:(?:"([^"\\]*+)"[ \t]*+|([^"\\<>@,;:()\[\]]*+))(<))?+(%b)@(%b)(?(3)>)[ \t]*+(?:,|\Z)|(.+)'
+    % (_ATOM, _ATOM),
+    re.DOTALL,
+).findall
 
 _token = re.compile(
     rb'([ \t\r\n]++)|"((?:[^"\\]|\\.)*+)(?:"|\\?\Z)|(\[[^\[\]]*+\])|([^\s"\\<>@,;:()\[\]]++)|(.)',
@@ -43,21 +47,13 @@ _escaped = re.compile(rb"\\(.)", re.DOTALL)
 
 def parse(value: bytes) -> list[Address]:
     """The addresses of an unfolded field in order, groups with their markers."""
-    found: list[Address] = []
-    at, size = 0, len(value)
-    while at < size:
-        match = _simple(value, at)
-        if match is None:
-            return _Machine(value).run()
-        quoted, local, host, phrase, local2, host2, local3, host3, _ = match.groups()
-        if local3:
-            found.append(Address(None, None, local3, host3))
-        elif local:
-            found.append(Address(quoted or None, None, local, host))
-        else:
-            found.append(Address(b" ".join(phrase.split()) or None, None, local2, host2))
-        at = match.end()
-    return found
+    found = _simple(value)
+    if found and found[-1][-1]:
+        return _Machine(value).run()
+    return [
+        Address(quoted or b" ".join(phrase.split()) or None, None, local, host)
+        for quoted, phrase, _, local, host, _ in found
+    ]
 
 
 @attrs.define

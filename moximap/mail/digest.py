@@ -3,14 +3,14 @@
 A digest is made once, at APPEND or delivery, and stored; VERSION grows when a stored one would differ.
 """
 
-import attrs
-
-from moximap.mail import addresses, bodystructure, dates, envelope, messageids
+from moximap.mail import bodystructure, dates, envelope, messageids
+from moximap.mail.addressfields import MISSING
 from moximap.mail.buffers import Data
 from moximap.mail.headers import decode
 from moximap.mail.structure import dump, parse_with_fields
 from moximap.mail.subject import base_subject
 from moximap.mail.text import preview
+from moximap.values import frozen
 
 VERSION = 2
 
@@ -18,7 +18,7 @@ VERSION = 2
 LONGEST_SUBJECT = 10_000
 
 
-@attrs.frozen
+@frozen
 class Digest:
     """The answers, ready made; offsets and sizes in octets.
 
@@ -53,7 +53,7 @@ def digest(data: Data) -> Digest:
     short, full = bodystructure.render(root, data)
     sent = dates.parse(found[b"date"]) if b"date" in found else None
     subject = decode(found.get(b"subject", b"")[:LONGEST_SUBJECT]).strip()
-    origin, to, cc = (_first(lists.get(name)) for name in (b"from", b"to", b"cc"))
+    origin, to, cc = [lists.get(name, MISSING) for name in (b"from", b"to", b"cc")]
     return Digest(
         header_size=root.body,
         envelope=wire,
@@ -64,28 +64,12 @@ def digest(data: Data) -> Digest:
         sent_time=sent.moment if sent else None,
         subject=subject,
         base_subject=base_subject(subject),
-        from_key=_key(origin),
-        to_key=_key(to),
-        cc_key=_key(cc),
-        from_display=_display(origin),
-        to_display=_display(to),
+        from_key=origin.key,
+        to_key=to.key,
+        cc_key=cc.key,
+        from_display=origin.display,
+        to_display=to.display,
         message_id=messageids.first(found.get(b"message-id")),
         references=messageids.references(found),
         preview=preview(root, data),
     )
-
-
-def _first(found: list[addresses.Address] | None) -> addresses.Address | None:
-    return found[0] if found else None
-
-
-def _key(address: addresses.Address | None) -> str:
-    return decode(address.mailbox or b"")[:LONGEST_SUBJECT] if address else ""
-
-
-def _display(address: addresses.Address | None) -> str:
-    if address is None:
-        return ""
-    mailbox = address.mailbox or b""
-    text = address.name or (b"%b@%b" % (mailbox, address.host) if address.host else mailbox)
-    return decode(text[:LONGEST_SUBJECT])

@@ -85,9 +85,13 @@ def _sought(names: frozenset[bytes]) -> Callable[[bytes], list[bytes]] | None:
     possible = sorted(name for name in names if _NAME.fullmatch(name))
     if not possible:
         return None
-    firsts = b"".join(re.escape(name[:1]) + re.escape(name[:1].upper()) for name in possible)
-    one = b"|".join(re.escape(name) for name in possible)
-    return re.compile(rb"\n(?=[%b])(?i:%b)[ \t]*+:[^\n]*+(?:\n[ \t][^\n]*+)*+" % (firsts, one)).findall
+    return re.compile(rb"\n%b[ \t]*+:[^\n]*+(?:\n[ \t][^\n]*+)*+" % _any_of(possible)).findall
+
+
+def _any_of(names: list[bytes]) -> bytes:
+    """The pattern of one of these names; nearly all others are refused by their first letter."""
+    firsts = b"".join(re.escape(name[:1]) + re.escape(name[:1].upper()) for name in names)
+    return rb"(?=[%b])(?i:%b)" % (firsts, b"|".join(map(re.escape, names)))
 
 
 def values(header: bytes, name: bytes) -> list[bytes]:
@@ -120,6 +124,11 @@ def unfold(content: bytes) -> bytes:
     return content.strip(b" \t\r")
 
 
+_PARSED = re.compile(
+    rb"\n(%b)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)" % _any_of(sorted(PARSED_FIELDS))
+)
+
+
 def fields(header: bytes) -> dict[bytes, bytes]:
     """The fields that a digest needs: lower-case names to contents that are still folded.
 
@@ -127,17 +136,17 @@ def fields(header: bytes) -> dict[bytes, bytes]:
     """
     found: dict[bytes, bytes] = {}
     more: dict[bytes, list[bytes]] = {}
+    header = b"\n" + header
     if len(header) <= SMALL:
-        pairs: Iterator[tuple[bytes, bytes]] = iter(_FIELD.findall(header))
+        pairs: Iterator[tuple[bytes, bytes]] = iter(_PARSED.findall(header))
     else:
-        pairs = ((m[1], m[2][:LONGEST]) for m in _FIELD.finditer(header))
+        pairs = ((m[1], m[2][:LONGEST]) for m in _PARSED.finditer(header))
     for name, content in pairs:
         name = name.lower()
-        if name in PARSED_FIELDS:
-            if name not in found:
-                found[name] = content
-            elif name in ADDRESS_FIELDS:
-                more.setdefault(name, [found[name]]).append(content)
+        if name not in found:
+            found[name] = content
+        elif name in ADDRESS_FIELDS:
+            more.setdefault(name, [found[name]]).append(content)
     for name, contents in more.items():
         found[name] = b",".join(contents)
     return found

@@ -96,8 +96,11 @@ def _squeeze(text: str) -> str:
 
 def _words(text: str) -> str:
     words = ""
-    for some in (text[: 2 * PREVIEW_LENGTH], text):  # nearly always as much as is needed
-        words = " ".join(_controls(" ", some).split())[:PREVIEW_LENGTH]
-        if len(words) == PREVIEW_LENGTH:
+    for length in (256, 2048, len(text)):  # nearly always the first is as much as is needed
+        some = text[:length]
+        words = " ".join(some.split())
+        if not words.isprintable() or "\ufffd" in words:
+            words = " ".join(_controls(" ", some).split())
+        if len(words) >= PREVIEW_LENGTH or length >= len(text):
             break
-    return words
+    return words[:PREVIEW_LENGTH]
