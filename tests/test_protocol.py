@@ -116,6 +116,13 @@ class LiteralTests(DialogueCase):
         self.assertTrue(self.client().transport.disconnecting)
         self.assertEqual(spooled(self.data), [])
 
+    def test_no_number_is_too_large_to_announce_a_literal(self) -> None:
+        """What follows would else be taken for commands."""
+        self.client().send(b"a APPEND INBOX {" + b"9" * 5000 + b"+}\r\nb NOOP\r\n")
+        self.assertEqual(self.client().received().count(b"* BYE [TOOBIG]"), 1)
+        self.client(2).send(b"a APPEND INBOX {" + b"0" * 5000 + b"1+}\r\nx\r\nb NOOP\r\n")
+        self.assertRegex(self.client(2).received(), rb"\Aa OK .*\r\nb OK .*\r\n\Z")
+
     def test_a_huge_one_that_asks_first_is_refused(self) -> None:
         self.dialogue("""
             C: a APPEND INBOX {4294967296}

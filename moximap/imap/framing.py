@@ -14,7 +14,9 @@ from moximap.store.interfaces import ISpool
 #: Octets of an unusable non-synchronising literal that are read and thrown away; a longer one ends the
 #: connection.
 DISCARD = 1000000
-_LITERAL = re.compile(rb"(~?)\{(\d{1,20})(\+?)\}$")
+_LITERAL = re.compile(rb"(~?)\{(\d+)(\+?)\}$")
+#: Digits that are looked at; with more of them a literal is too large for anything all the same.
+_DIGITS = 20
 
 
 @attrs.frozen
@@ -58,7 +60,8 @@ class Framer:
         self.text += len(text)
         if match is None:
             return None
-        return Announced(int(match[2]), not match[3], bool(match[1]))
+        size = int(match[2].lstrip(b"0")[:_DIGITS] or b"0")
+        return Announced(size, not match[3], bool(match[1]))
 
     def literal(self, literal: Literal) -> None:
         """Take the literal that the last line announced."""
