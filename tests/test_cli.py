@@ -52,6 +52,16 @@ class CommandCase(InMemory, SynchronousTestCase):
         return next(box["messages"] for box in self.show()["mailboxes"] if box["name"] == mailbox)
 
 
+class Nothing(CommandCase):
+    def test_who_names_no_command_is_told_where_they_are_listed(self) -> None:
+        for group in ("account", "key", "metadata", "onion", "address", "domain"):
+            self.assertIn(f"moximap {group} --help", self.refused(group))
+        self.assertIn("onion client --help", self.refused("onion", "client"))
+        result = CliRunner().invoke(main, [])
+        self.assertEqual((result.exit_code, result.stdout), (2, ""))
+        self.assertEqual(result.stderr, "moximap: a command is missing: moximap --help lists them\n")
+
+
 class Accounts(CommandCase):
     def test_an_added_account_can_log_in_and_has_its_mailboxes(self) -> None:
         self.add("ada")

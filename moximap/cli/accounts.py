@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from moximap.cli.context import Data, pass_data
+from moximap.cli.context import Data, Group, pass_data
 from moximap.identity.passwords import CRAM_MD5, cram_md5_verifier, make_verifiers
 from moximap.store.errors import AccountExists, NoSuchAccount
 from moximap.store.interfaces import AccountRecord, Verifier
@@ -22,7 +22,7 @@ cram_md5 = click.option("--cram-md5", is_flag=True,
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-@click.group()
+@click.group(cls=Group)
 def account() -> None:
     """Add, show and remove accounts."""
 

@@ -49,7 +49,18 @@ def _tell(error: click.ClickException) -> int:
     return error.code if isinstance(error, Failure) else error.exit_code
 
 
-class Program(click.Group):
+class Group(click.Group):
+    """Commands; who names none is told in one line where they are listed."""
+
+    group_class = type                             # of groups below, too
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args and not ctx.resilient_parsing:
+            ctx.fail(f"a command is missing: {ctx.command_path} --help lists them")
+        return super().parse_args(ctx, args)
+
+
+class Program(Group):
     """A group of commands whose failures are one line on standard error: `moximap: ...`."""
 
     def main(self, *args: Any, **options: Any) -> NoReturn:

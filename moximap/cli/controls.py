@@ -9,7 +9,7 @@ import attrs
 import click
 
 from moximap.cli.accounts import as_json
-from moximap.cli.context import Data, pass_data
+from moximap.cli.context import Data, Group, pass_data
 from moximap.imap.dialect import known_capabilities
 
 
@@ -59,7 +59,7 @@ def _upper(names: Iterable[str]) -> set[str]:
     return {name.upper() for name in names}
 
 
-@click.group()
+@click.group(cls=Group)
 def address() -> None:
     """Further addresses of accounts."""
 
@@ -101,7 +101,7 @@ def rm_address(data: Data, address: str) -> None:
         directory.addresses.remove(address)
 
 
-@click.group()
+@click.group(cls=Group)
 def domain() -> None:
     """Domains of accounts and addresses."""
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 
 from moximap.cli.accounts import as_json
-from moximap.cli.context import Data, pass_data
+from moximap.cli.context import Data, Group, pass_data
 from moximap.identity import clientkeys
 from moximap.identity.clientkeys import BadKey
 from moximap.store.keys import KeyRecord
@@ -54,7 +54,7 @@ def _until(context: click.Context, parameter: click.Parameter, value: str | None
 until = click.option("--until", callback=_until, metavar="DATE", help="The last day on which the key works.")
 
 
-@click.group()
+@click.group(cls=Group)
 def key() -> None:
     """Keys of devices: each is a login of its own, and can be taken away alone."""
 

@@ -6,10 +6,10 @@ import json
 
 import click
 
-from moximap.cli.context import Data, pass_data
+from moximap.cli.context import Data, Group, pass_data
 
 
-@click.group()
+@click.group(cls=Group)
 def metadata() -> None:
     """Annotations of the server, which every account can read: whom to ask, what there is to know.
 

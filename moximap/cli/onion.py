@@ -15,7 +15,7 @@ import click
 import segno
 
 from moximap.cli.accounts import as_json
-from moximap.cli.context import Data, Failure, pass_data
+from moximap.cli.context import Data, Failure, Group, pass_data
 from moximap.cli.keys import when
 from moximap.net import onionclients, onionkeys
 from moximap.net.onionlaunch import service_lines
@@ -43,7 +43,7 @@ def show_code(text: str) -> None:
         segno.make(text).terminal(compact=True)
 
 
-@click.group()
+@click.group(cls=Group)
 def onion() -> None:
     """The server's onion service: its mail through Tor (docs/onion.md)."""
 
