@@ -10,7 +10,7 @@ from array import array
 
 import apsw
 
-from moximap.store import contents, database
+from moximap.store import contents, database, indexing
 from moximap.store.errors import NoSpace, Unavailable
 from moximap.store.writer import Job
 from moximap.values import Known, NumSet
@@ -101,6 +101,17 @@ class FullDiskTests(StoreCase, OnDisk):
         self.patch(spool, "_file", Full())
         self.assertRaises(NoSpace, spool.write, b"x")
         spool.discard()
+        self.assertEqual(list(self.home.glob("tmp/*")), [])
+
+
+    def test_an_index_that_has_no_room_to_begin_leaves_nothing_behind(self) -> None:
+        self.append()
+
+        def full(index: object, connection: apsw.Connection) -> None:
+            connection.execute("CREATE TABLE some (thing)")
+            raise apsw.FullError("database or disk is full")
+        self.patch(indexing.Index, "_fill", full)
+        self.assertRaises(NoSpace, self.account.index, 1)
         self.assertEqual(list(self.home.glob("tmp/*")), [])
 
 

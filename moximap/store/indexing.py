@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Set
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from threading import Lock
@@ -274,17 +274,15 @@ class Index:
         """In a file of its own, which becomes the index unless another process was first."""
         draft = self._draft.with_name(f"{self._draft.name}.{secrets.token_hex(8)}")
         os.close(os.open(draft, os.O_CREAT | os.O_EXCL, 0o600))
-        connection = apsw.Connection(str(draft))
         try:
-            connection.pragma("journal_mode", "wal")
-            self._fill(connection)
+            with closing(apsw.Connection(str(draft))) as connection:
+                connection.pragma("journal_mode", "wal")
+                self._fill(connection)
+            with suppress(FileExistsError):
+                os.link(draft, self.path)
         finally:
-            connection.close()
-        try:
-            os.link(draft, self.path)
-        except FileExistsError:
-            pass
-        draft.unlink()
+            for end in ("", "-wal", "-shm"):          # without room for it the log may stay
+                draft.with_name(draft.name + end).unlink(missing_ok=True)
 
     def _fill(self, connection: apsw.Connection) -> None:
         connection.execute("BEGIN IMMEDIATE")
