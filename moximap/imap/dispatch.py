@@ -12,6 +12,7 @@ from functools import cache
 from twisted.logger import Logger
 
 from moximap.imap import encoding
+from moximap.imap.complaints import below
 from moximap.imap.dialect import NOT_AUTHENTICATED, ICommand, Reply, Spec
 from moximap.imap.errors import Bad, Bye, No, Refusal, refusal
 from moximap.imap.framing import Part
@@ -105,6 +106,7 @@ async def _failed(session: Session, error: Exception, spec: Spec | None) -> None
     if isinstance(error, Bye):
         bye(session, error)
         return
+    session.site.complaints.hear(None if session.record is None else session.record.name, below(error))
     if isinstance(error, StoreError):
         error = refusal(error)
     if not isinstance(error, Refusal):

@@ -13,6 +13,7 @@ import moximap
 from moximap.identity.attempts import AttemptLog
 from moximap.identity.authenticator import Authenticator
 from moximap.identity.brakes import Brakes
+from moximap.imap.complaints import Complaints
 from moximap.imap.dialect import Dialect, standard
 from moximap.imap.guarding import Guard
 from moximap.store.interfaces import IDirectory
@@ -115,6 +116,7 @@ class Site:
     attempts: AttemptLog = attrs.field()
     guard: Guard = attrs.field()
     brakes: Brakes = attrs.field()
+    complaints: Complaints = attrs.field()
 
     @accounts.default
     def _accounts(self) -> OpenAccounts:
@@ -133,6 +135,10 @@ class Site:
     @brakes.default
     def _brakes(self) -> Brakes:
         return Brakes(self.reactor.seconds, self.limits.early_connections, self.limits.new_connections)
+
+    @complaints.default
+    def _complaints(self) -> Complaints:
+        return Complaints(self.reactor.seconds)
 
     def say_goodbye(self) -> None:
         """The server stops: end all connections with a BYE."""

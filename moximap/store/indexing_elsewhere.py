@@ -21,7 +21,7 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from moximap.store.errors import Unavailable
+from moximap.store.errors import NoSpace, StoreError, Unavailable
 from moximap.store.indexing_soon import ELSEWHERE, HERE, Step
 from moximap.store.interfaces import IAccount
 
@@ -35,6 +35,11 @@ GRACE: Final = 10.0
 MANY: Final = 3000
 
 _COMMAND: Final = ("-m", "moximap.store.indexing_process")
+
+
+def _failure(words: str) -> StoreError:
+    """What the process could not do; that a disk is full it says first, as nobody need look into that."""
+    return (NoSpace if words.startswith(NoSpace.__name__) else Unavailable)(words)
 
 
 class _Process(ProcessProtocol):
@@ -54,7 +59,7 @@ class _Process(ProcessProtocol):
                 self._end()
                 return
             if isinstance(answer, str):
-                asked.errback(Unavailable(answer))
+                asked.errback(_failure(answer))
             else:
                 asked.callback(answer)
 

@@ -35,7 +35,7 @@ class Indexing:
             done = account.index(limit)
         except StoreError as error:
             self.close()
-            return f"{type(error).__name__}: {error}"
+            return _told(name, error)
         if not done:
             self.close()
         return done
@@ -54,6 +54,11 @@ class Indexing:
             account = self._account = Account(home, name)
             account.set_floor(_NOTHING_EXPUNGED)
         return account
+
+
+def _told(account: str, error: StoreError) -> str:
+    cause = "" if error.__cause__ is None else f" ({error.__cause__})"
+    return f"{type(error).__name__}: {account}: {error}{cause}"
 
 
 def serve(requests: Iterable[str], answers: IO[str]) -> None:
