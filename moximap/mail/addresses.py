@@ -32,8 +32,8 @@ GROUP_END = Address(None, None, None, None)
 _ATOM = rb'[^\s"\\<>@,;:()\[\]]++'
 # An address with the comma after it; or all the rest, where there is something else.
 _simple = re.compile(
-    rb'[ \t]*+(?:(?:"([^"\\]*+)"[ \t]*+|([^"\\<>@,;:()\[\]]*+))(<))?+(%b)@(%b)(?(3)>)[ \t]*+(?:,|\Z)|(.+)'
-    % (_ATOM, _ATOM),
+    rb'[ \t]*+(?:"([^"\\]*+)"[ \t]*+<(%b)@(%b)>|([^"\\<>@,;:()\[\]]*+)<(%b)@(%b)>|(%b)@(%b))'
+    rb"[ \t]*+(?:,|\Z)|(.+)" % ((_ATOM,) * 6),
     re.DOTALL,
 ).findall
 
@@ -51,8 +51,13 @@ def parse(value: bytes) -> list[Address]:
     if found and found[-1][-1]:
         return _Machine(value).run()
     return [
-        Address(quoted or b" ".join(phrase.split()) or None, None, local, host)
-        for quoted, phrase, _, local, host, _ in found
+        Address(
+            name=quoted or b" ".join(phrase.split()) or None,
+            route=None,
+            mailbox=local1 or local2 or local3,
+            host=host1 or host2 or host3,
+        )
+        for quoted, local1, host1, phrase, local2, host2, local3, host3, _ in found
     ]
 
 

@@ -3,7 +3,7 @@
 from moximap.mail.buffers import Data
 from moximap.mail.envelope import envelope
 from moximap.mail.structure import Part, walk
-from moximap.mail.wire import nstring, params, string
+from moximap.mail.wire import params, string
 
 
 def body(root: Part, data: Data) -> bytes:
@@ -17,21 +17,19 @@ def bodystructure(root: Part, data: Data) -> bytes:
 
 
 def render(root: Part, data: Data) -> tuple[bytes, bytes]:
-    """Both forms. Parts are rendered from the last to the first, so children are there before."""
-    if not root.children:
-        return _single(root, data, {})
-    done: dict[int, tuple[bytes, bytes]] = {}
-    for part in reversed(list(walk(root))):
-        if part.is_multipart:
-            done[id(part)] = _multipart(part, done)
-        else:
-            done[id(part)] = _single(part, data, done)
-    return done[id(root)]
+    """Both forms. From the last to the first: the children of a part then are the last that were rendered."""
+    done: list[tuple[bytes, bytes]] = []
+    for part in reversed(walk(root)):
+        count = len(part.children)
+        children = done[: -count - 1 : -1]
+        if count:
+            del done[-count:]
+        done.append(_multipart(part, children) if part.is_multipart else _single(part, data, children))
+    return done[0]
 
 
-def _multipart(part: Part, done: dict[int, tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
-    children = [done.pop(id(child)) for child in part.children]
-    subtype = string(part.subtype.encode("latin-1"))
+def _multipart(part: Part, children: list[tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
+    subtype = string(part.media.subtype.encode("latin-1"))
     short = b"(%b %b)" % (b"".join([short for short, _ in children]), subtype)
     full = b"(%b %b %b %b)" % (
         b"".join([full for _, full in children]),
@@ -42,17 +40,17 @@ def _multipart(part: Part, done: dict[int, tuple[bytes, bytes]]) -> tuple[bytes,
     return short, full
 
 
-def _single(part: Part, data: Data, done: dict[int, tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
-    start = b"%b %d" % (part.media.basic, part.end - part.body)
-    end = b"%b %b" % (nstring(part.media.md5), part.media.extension)
-    if part.media.type == "text":
+def _single(part: Part, data: Data, children: list[tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
+    media = part.media
+    start = b"%b %d" % (media.basic, part.end - part.body)
+    if media.type == "text":
         start = b"%b %d" % (start, part.lines)
     elif part.is_message:
         child = part.children[0]
-        short, full = done.pop(id(child))
+        short, full = children[0]
         start += b" " + envelope(bytes(data[child.header : child.body]))
         return (
             b"(%b %b %d)" % (start, short, part.lines),
-            b"(%b %b %d %b)" % (start, full, part.lines, end),
+            b"(%b %b %d %b)" % (start, full, part.lines, media.single_extension),
         )
-    return b"(%b)" % start, b"(%b %b)" % (start, end)
+    return b"(%b)" % start, b"(%b %b)" % (start, media.single_extension)

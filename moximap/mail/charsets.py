@@ -7,7 +7,7 @@ for ever, and find codecs that are not charsets; so only names of one fixed tabl
 import codecs
 import re
 from encodings.aliases import aliases
-from functools import cache
+from functools import cache, lru_cache
 
 # Codecs that are not charsets of text, or do more than map octets to characters.
 _REFUSED = {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined"}
@@ -44,10 +44,13 @@ def _is_text(codec: str) -> bool:
 
 def codec_name(charset: bytes | str) -> str | None:
     """The codec for a charset name of any spelling; None if there is none that is text."""
+    return _known(charset) if len(charset) <= 64 else None
+
+
+@lru_cache(maxsize=256)
+def _known(charset: bytes | str) -> str | None:
     if isinstance(charset, bytes):
         charset = charset.decode("latin-1")
-    if len(charset) > 64:
-        return None
     name = _squash("_", charset.lower()).strip("_")
     codec = _CODECS.get(name) or _CODECS.get(name.replace("_", ""))
     return codec if codec is not None and _is_text(codec) else None

@@ -3,9 +3,8 @@
 import datetime
 import re
 
-import attrs
-
 from moximap.mail.headers import unfold, value
+from moximap.values import frozen
 
 _MONTHS = {
     month: number
@@ -29,7 +28,7 @@ _ZONES |= {b"pst": -8, b"pdt": -7}
 _LONGEST = 200
 
 
-@attrs.frozen
+@frozen
 class Sent:
     """The day as written, without time and zone (SENTSINCE), and the moment in seconds (SORT)."""
 

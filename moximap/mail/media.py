@@ -68,6 +68,11 @@ class Media:
         return b"%b %b %b" % (disposition, language, nstring(self.location))
 
     @cached_property
+    def single_extension(self) -> bytes:
+        """The same after the MD5 that only a part without parts has."""
+        return b"%b %b" % (nstring(self.md5), self.extension)
+
+    @cached_property
     def dumped(self) -> str:
         """Type, subtype, encoding and charset in JSON, with commas between them."""
         said = [self.type, self.subtype, self.encoding, self.charset.decode("latin-1")]

@@ -14,10 +14,9 @@ _escaped = re.compile(rb"\\(.)").sub
 
 def parse(content: bytes) -> list[bytes]:
     """The valid ids of a field, without angle brackets, white space and quoting."""
-    content = unfold(content)
     if b'"' not in content and b"\\" not in content:
-        return _ids(content)
-    return [_normal(found) for found in _odd_ids(content)]
+        return _ids(content)  # none of which goes on after white space, so nothing need be unfolded
+    return [_normal(found) for found in _odd_ids(unfold(content))]
 
 
 def _normal(found: bytes) -> bytes:

@@ -1,7 +1,6 @@
 """A part of a message, its section number, and the form in which the store keeps a message's parts."""
 
 import json
-from collections.abc import Iterator
 from functools import lru_cache
 
 import attrs
@@ -42,13 +41,16 @@ class Part:
         return self.media.type == "message" and bool(self.children)
 
 
-def walk(root: Part) -> Iterator[Part]:
+def walk(root: Part) -> list[Part]:
     """All parts, each before its children, in order."""
+    found = []
     todo = [root]
     while todo:
         part = todo.pop()
-        yield part
-        todo.extend(reversed(part.children))
+        found.append(part)
+        if part.children:
+            todo.extend(reversed(part.children))
+    return found
 
 
 def find(root: Part, path: tuple[int, ...]) -> Part | None:

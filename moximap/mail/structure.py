@@ -43,7 +43,7 @@ def parse_with_fields(data: Data) -> tuple[Part, dict[bytes, bytes]]:
 
 @attrs.define
 class _Open:
-    """A part that is not yet complete, and the boundary that is looked for in it."""
+    """A part that holds others and is not yet complete, and the boundary that is looked for in it."""
 
     part: Part
     boundary: bytes = b""
@@ -68,7 +68,8 @@ class _Parser:
         self.find = finder(data)
         self.open: list[_Open] = []
         self.count = 0
-        self.counted: list[Part] = []
+        self.root: Part | None = None
+        self.messages: list[Part] = []
         self.root_fields: dict[bytes, bytes] = {}
         self.levels: dict[bytes, int] = {}
         self.sorted: list[bytes] = []
@@ -85,27 +86,44 @@ class _Parser:
                 hit = self.next_boundary(hit.after)
             else:
                 hit = self.begin(hit.after)
-        root = self.open[0].part
         self.close(0, self.size)
-        _count_lines(self.data, self.counted)
-        return root
+        if self.messages:
+            _count_lines(self.data, self.messages)
+        assert self.root is not None  # it was the first to begin
+        return self.root
 
     def begin(self, start: int) -> _Hit | None:
-        """Open the part at an offset and what it begins with; the boundary line that follows."""
+        """Read the part at an offset and what it begins with; the boundary line that follows."""
         while True:
             self.count += 1
             body, hit = self.header_end(start)
             told = self.read_header(start, body)
-            self.open.append(_Open(Part(start, body, body, told)))
-            if self.count >= MAX_PARTS:
-                return None
-            if hit is not None:
-                return hit
+            part = Part(start, body, body, told)
+            if self.open:
+                self.open[-1].children.append(part)
+            else:
+                self.root = part
             if told.type == "multipart":
+                self.open.append(_Open(part))
+                if hit is not None:
+                    return hit
                 self.expect_parts(told)
-            if told.type != "message" or told.subtype not in ("rfc822", "global"):
                 return self.next_boundary(body)
+            if hit is not None or told.type != "message" or told.subtype not in ("rfc822", "global"):
+                return self.leaf(part, hit)
+            self.open.append(_Open(part))
             start = body
+
+    def leaf(self, part: Part, hit: _Hit | None) -> _Hit | None:
+        """Find the end of a part that holds no others: the boundary line that follows."""
+        if self.count >= MAX_PARTS:
+            hit = None
+        elif hit is None:
+            hit = self.next_boundary(part.body)
+        _end(part, self.size if hit is None else hit.end)
+        if part.media.type in ("text", "message"):
+            part.lines = count_newlines(self.data, part.body, part.end)
+        return hit
 
     def header_end(self, start: int) -> tuple[int, _Hit | None]:
         """Where the body begins; and the boundary line that cut the header off, if one did."""
@@ -184,24 +202,13 @@ class _Parser:
         had_boundary = False
         while len(self.open) > level:
             top = self.open.pop()
-            part = top.part
-            # The line break before a boundary is the boundary's, even if it is the blank line of the
-            # part or ends the boundary line before.
-            part.end = end
-            if part.body > end:
-                part.header = min(part.header, end)
-                part.body = end
-            if top.boundary:
-                had_boundary = True
-            kind = part.media.type
-            if kind == "multipart" and not top.children:
+            _end(top.part, end)
+            if top.part.media.type == "message":
+                self.messages.append(top.part)
+            elif not top.children:
                 top.children.append(Part(end, end, end))
-            if top.children:
-                part.children = tuple(top.children)
-            if kind in ("text", "message"):
-                self.counted.append(part)
-            if self.open:
-                self.open[-1].children.append(part)
+            top.part.children = tuple(top.children)
+            had_boundary = had_boundary or bool(top.boundary)
         if had_boundary:
             self.set_boundaries()
 
@@ -227,13 +234,18 @@ class _Parser:
             self.set_boundaries()
 
 
-def _count_lines(data: Data, parts: list[Part]) -> None:
-    """Count LFs once however deep parts are nested: between each two offsets that matter."""
-    if not any(part.children for part in parts):
-        for part in parts:
-            part.lines = count_newlines(data, part.body, part.end)
-        return
-    marks = sorted([(p.body, 1) for p in parts] + [(p.end, -1) for p in parts])
+def _end(part: Part, end: int) -> None:
+    """The line break before a boundary is the boundary's, even if it is the blank line of the part or
+    ends the boundary line before."""
+    part.end = end
+    if part.body > end:
+        part.header = min(part.header, end)
+        part.body = end
+
+
+def _count_lines(data: Data, messages: list[Part]) -> None:
+    """Count LFs once however deep messages are nested: between each two offsets that matter."""
+    marks = sorted([(p.body, 1) for p in messages] + [(p.end, -1) for p in messages])
     before: dict[int, int] = {}
     total = depth = last = 0
     for at, step in marks:
@@ -242,5 +254,5 @@ def _count_lines(data: Data, parts: list[Part]) -> None:
         before[at] = total
         depth += step
         last = at
-    for part in parts:
+    for part in messages:
         part.lines = before[part.end] - before[part.body]

@@ -5,7 +5,7 @@ import re
 # A subject is compared by this much of its beginning and end; nobody writes a longer one by hand.
 LONGEST = 2000
 
-_spaces = re.compile(r"[ \t\r\n]+").sub
+_spaces = re.compile(r"[ \t\r\n]{2,}+|[\t\r\n]").sub
 _blobs = re.compile(r"(?:\[[^\[\]]*+\][ ]*+)*+").match
 _refwd = re.compile(r"(?:re|fwd?)[ ]*+(?:\[[^\[\]]*+\][ ]*+)?:[ ]*+", re.IGNORECASE).match
 

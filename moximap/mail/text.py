@@ -60,23 +60,19 @@ def preview(root: Part, data: Data) -> str:
     Taken from the first plain or HTML text that says anything, not from attachments, messages
     within and encrypted parts.
     """
-    for part in _shown(root):
-        if part.type == "text" and part.subtype in ("plain", "html"):
-            text = _beginning(part, data)
-            if text:
-                return text
-    return ""
-
-
-def _shown(root: Part) -> Iterator[Part]:
     todo = [root]
     while todo:
         part = todo.pop()
-        if part.media.disposition is not None and part.media.disposition[0].lower() == b"attachment":
+        media = part.media
+        if media.disposition is not None and media.disposition[0].lower() == b"attachment":
             continue
-        if part.is_multipart and part.subtype != "encrypted":
+        if media.type == "text":
+            text = _beginning(part, data) if media.subtype in _PREVIEW_STEPS else ""
+            if text:
+                return text
+        elif media.type == "multipart" and media.subtype != "encrypted":
             todo.extend(reversed(part.children))
-        yield part
+    return ""
 
 
 def _beginning(part: Part, data: Data) -> str:
