@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from select import select
+from threading import Barrier, Event, current_thread
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorFromThreads
@@ -74,3 +78,60 @@ class MeanwhileTests(SynchronousTestCase):
         self.assertEqual(done, [])
         reactor.advance(MEANWHILE)
         self.assertEqual(done, [MEANWHILE])
+
+
+class WorkerTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.pool = Pool(mock.Mock(), size=2)
+        self.addCleanup(self.pool.stopService)
+
+    def answered(self, *calls: Deferred[Any]) -> list[Any]:
+        """Their results, handed over as the reactor does when the eventfd can be read."""
+        while not all(call.called for call in calls):
+            select([self.pool.fileno()], [], [])
+            self.pool.doRead()
+        return [self.successResultOf(call) for call in calls]
+
+    def test_what_finds_no_thread_free_waits_for_one_and_each_has_its_turn(self) -> None:
+        go = Event()
+        waiting = [self.pool.call(go.wait) for _ in range(2)]
+        later = [self.pool.call(lambda number=number: number) for number in range(3)]
+        self.assertTrue(self.pool.busy)
+        go.set()
+        self.assertEqual(self.answered(*waiting, *later), [True, True, 0, 1, 2])
+        self.assertFalse(self.pool.busy)
+
+    def test_who_was_busy_last_is_taken_first(self) -> None:
+        both = Barrier(2, timeout=10)
+        self.answered(self.pool.call(both.wait), self.pool.call(both.wait))
+        names = [self.answered(self.pool.call(lambda: current_thread().name))[0] for _ in range(5)]
+        self.assertEqual(len(set(names)), 1)
+
+    def test_who_finishes_before_the_one_before_was_heard_need_not_ring(self) -> None:
+        rung = mock.Mock(wraps=os.eventfd_write)
+        with mock.patch("os.eventfd_write", rung):
+            first = self.pool.call(int)
+            select([self.pool.fileno()], [], [])
+            second = self.pool.call(int)
+            self.pool.stopService()
+            self.assertEqual(rung.call_count, 1)
+            self.assertEqual([self.successResultOf(call) for call in (first, second)], [0, 0])
+            self.answered(self.pool.call(int))
+            self.pool.stopService()
+            self.assertEqual(rung.call_count, 2)
+
+    def test_a_call_that_fails_gives_its_failure_and_its_thread_goes_on(self) -> None:
+        self.pool = Pool(mock.Mock(), size=1)
+        self.addCleanup(self.pool.stopService)
+        bad = self.pool.call(int, "x")
+        good = self.pool.call(int, "1")
+        self.assertEqual(self.answered(good), [1])
+        self.failureResultOf(bad, ValueError)
+
+    def test_what_waits_when_the_service_stops_is_done_and_given(self) -> None:
+        go = Event()
+        calls = [self.pool.call(go.wait) for _ in range(5)]
+        go.set()
+        self.pool.stopService()
+        self.assertEqual([self.successResultOf(call) for call in calls], [True] * 5)
+        self.assertEqual(self.answered(self.pool.call(int)), [0])

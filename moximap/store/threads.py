@@ -1,7 +1,7 @@
 """A thread pool with a light hand-off: `call` is deferToThread at less than half its price.
 
-Each trip costs one queue put and, for all results that are ready at the same moment, one wake-up of
-the reactor through an eventfd.
+Each trip wakes one thread, the one that waits for the shortest time, and, for all results that are ready
+at the same moment, the reactor once, through an eventfd.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable
-from queue import SimpleQueue
 from resource import RUSAGE_THREAD, getrusage
-from threading import Thread
+from threading import Lock, Thread
 from time import perf_counter
 from typing import Any, TypeVar
 
+import attrs
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, execute
 from twisted.internet.interfaces import IReactorFDSet, IReactorFromThreads, IReactorTime, IReadDescriptor
@@ -36,6 +36,20 @@ MEANWHILE = 0.0005
 _Job = tuple["Deferred[Any]", Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
 
+@attrs.define(eq=False)
+class _Worker:
+    """A thread, and what it is to do next.  Each waits for a lock of its own: one queue for all would wake
+    a second one for each job, which finds nothing there and had the interpreter for it."""
+
+    job: _Job | None = None
+    given: Lock = attrs.field(factory=Lock)
+    thread: Thread = attrs.field(init=False)
+
+    def give(self, job: _Job) -> None:
+        self.job = job
+        self.given.release()
+
+
 @implementer(IReadDescriptor)
 class Pool(Service):
     """``size`` threads that run blocking functions, started with the first call.
@@ -46,11 +60,12 @@ class Pool(Service):
     def __init__(self, reactor: IReactorFDSet, size: int = 8) -> None:
         self._reactor = reactor
         self._size = size
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
-        self._results: deque[tuple[Deferred[Any], Any]] = deque()
-        self._threads: list[Thread] = []
+        self._jobs: deque[_Job | None] = deque()   # for which no thread is free
+        self._results: deque[tuple[_Worker, Deferred[Any], Any]] = deque()
+        self._workers: list[_Worker] = []
+        self._idle: list[_Worker] = []             # of them; who was busy last is the first to be so again
         self._wakeup = -1
-        self._idle = 0
+        self._rung = self._ending = False
         self._distrust = 0
         self.waiting = False                       # a series waits for its turn here
         self._blocks = 0                           # read from the disk by this thread up to the last of them
@@ -60,10 +75,13 @@ class Pool(Service):
         deferred: Deferred[_T] = Deferred()
         if self._wakeup < 0:
             self._open()
-        if self._idle <= 0 and len(self._threads) < self._size:
+        if not self._idle and len(self._workers) < self._size:
             self._start_thread()
-        self._idle -= 1
-        self._jobs.put((deferred, function, args, kwargs))
+        job = deferred, function, args, kwargs
+        if self._idle:
+            self._idle.pop().give(job)
+        else:
+            self._jobs.append(job)
         return deferred
 
     def quick(self, function: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Deferred[_T]:
@@ -102,7 +120,7 @@ class Pool(Service):
     @property
     def busy(self) -> bool:
         """Whether anything runs in a thread."""
-        return self._idle < len(self._threads)
+        return len(self._idle) < len(self._workers)
 
     def soon(self, function: Callable[[], None]) -> None:
         """From a call that runs in a thread: do something in the reactor thread meanwhile.
@@ -117,7 +135,7 @@ class Pool(Service):
 
         All threads may be waiting for what the second half lets go: there must be one more for it.
         """
-        if self._distrust or len(self._threads) - self._idle >= self._size:
+        if self._distrust or len(self._workers) - len(self._idle) >= self._size:
             self._distrust = max(self._distrust - 1, 0)
             return self.call(both, function, *args, **kwargs)
         return self.quick(function, *args, **kwargs).addCallback(self._elsewhere)
@@ -132,15 +150,18 @@ class Pool(Service):
     def stopService(self) -> None:
         """Let the running calls end, then the threads."""
         super().stopService()  # type: ignore[no-untyped-call]
-        for _ in self._threads:
-            self._jobs.put(None)
-        for thread in self._threads:
-            thread.join()
+        self._jobs.extend([None] * len(self._workers))
+        self._ending = True                        # from here on they help themselves
+        for worker in self._workers:
+            if worker.given.locked():
+                worker.given.release()
+        for worker in self._workers:
+            worker.thread.join()
         if self._wakeup >= 0:
             self.doRead()
             self._reactor.removeReader(self)
             os.close(self._wakeup)
-        self._threads, self._wakeup, self._idle = [], -1, 0
+        self._workers, self._wakeup, self._idle, self._ending = [], -1, [], False
 
     # the reactor's side of the eventfd
 
@@ -159,9 +180,14 @@ class Pool(Service):
             os.eventfd_read(self._wakeup)
         except BlockingIOError:
             pass
+        self._rung = False
         while self._results:
-            deferred, result = self._results.popleft()
-            self._idle += 1
+            worker, deferred, result = self._results.popleft()
+            waits = self._jobs.popleft() if self._jobs else None
+            if waits is None:
+                self._idle.append(worker)
+            else:
+                worker.give(waits)
             if not deferred.called:
                 deferred.callback(result)         # a Failure goes the errback way
 
@@ -170,21 +196,32 @@ class Pool(Service):
         self._reactor.addReader(self)
 
     def _start_thread(self) -> None:
-        thread = Thread(target=self._work, name=f"store-{len(self._threads)}", daemon=True)
-        thread.start()
-        self._threads.append(thread)
-        self._idle += 1
+        worker = _Worker()
+        worker.given.acquire()
+        name = f"store-{len(self._workers)}"
+        worker.thread = Thread(target=self._work, args=(worker,), name=name, daemon=True)
+        worker.thread.start()
+        self._workers.append(worker)
+        self._idle.append(worker)
 
-    def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
+    def _work(self, worker: _Worker) -> None:
+        while (job := self._next(worker)) is not None:
             deferred, function, args, kwargs = job
             try:
                 result: Any = function(*args, **kwargs)
             except BaseException:
                 result = Failure()  # type: ignore[no-untyped-call]
-            self._results.append((deferred, result))
-            os.eventfd_write(self._wakeup, 1)
+            self._results.append((worker, deferred, result))
+            if not self._rung:                     # nobody else has rung that was not heard yet
+                self._rung = True
+                os.eventfd_write(self._wakeup, 1)
             del job, deferred, function, args, kwargs, result
+
+    def _next(self, worker: _Worker) -> _Job | None:
+        if not self._ending:
+            worker.given.acquire()
+        job, worker.job = worker.job, None
+        return job or self._jobs.popleft()         # where it was given nothing all end
 
 
 def both(function: Callable[..., Callable[[], _T]], /, *args: Any, **kwargs: Any) -> _T:
