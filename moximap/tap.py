@@ -34,7 +34,7 @@ from moximap.net.onionservice import certificate as onion_certificate, services 
 from moximap.net.workers import Adopted, Workers, adopt, pack
 from moximap.net.tls import BadCertificate, ServerTLS, peer_key
 from moximap.store.directory import Directory
-from moximap.store.errors import StoreError
+from moximap.store.errors import StoreError, in_full
 from moximap.store.indexing_elsewhere import IndexElsewhere
 from moximap.store.threads import Pool
 
@@ -176,7 +176,7 @@ class Server(MultiService):
             self.site = self._open()
             super().startService()  # type: ignore[no-untyped-call]
         except StoreError as error:
-            self._give_up(f"{self.config.data}: {error}")
+            self._give_up(f"{self.config.data}: {in_full(error)}")
         except (BadCertificate, CannotListen, BadOnion) as error:
             self._give_up(error)
         except OSError as error:

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from click.testing import CliRunner, Result
 from twisted.trial.unittest import SynchronousTestCase
@@ -14,7 +14,7 @@ from moximap.identity.passwords import make_verifiers
 from moximap.store.account import Account
 from moximap.store.bell import Bell
 from moximap.store.directory import Directory
-from moximap.store.errors import NoSpace
+from moximap.store.errors import NoSpace, Unavailable
 from tests.memory import InMemory
 from tests.test_import import MBOX
 
@@ -229,6 +229,18 @@ class Delivering(CommandCase):
         (self.data / "bell").write_text("in the way")
         self.run_command("deliver", "ada@example.org", given="Subject: hi\n\n")
         self.assertEqual(self.messages(), 1)
+
+
+class Damaged(CommandCase):
+    def test_what_the_system_says_is_told(self) -> None:
+        def broken(account: Account) -> NoReturn:
+            raise Unavailable("it cannot be read") from OSError("input/output")
+
+        self.add()
+        self.patch(Account, "check", broken)
+        self.assertIn("it cannot be read (input/output)\n", self.run_command("check", code=1).stdout)
+        self.patch(Account, "quota", broken)
+        self.assertIn("it cannot be read (input/output)\n", self.refused("quota", "ada@example.org", code=1))
 
 
 class Checking(CommandCase):

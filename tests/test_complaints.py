@@ -48,7 +48,7 @@ class DamageTests(DialogueCase):
             S: c NO [UNAVAILABLE] the account's data cannot be read or written
         """)
         self.assertEqual(len(told), 1)
-        self.assertRegex(told[0], r"\Aaccount \S+: the account's data .*: database disk image is malformed\Z")
+        self.assertRegex(told[0], r"\Aaccount \S+: the account's data .* \(database disk image is malformed\)\Z")
 
     def test_what_the_client_did_wrong_is_not_told(self) -> None:
         told = listen(self)

@@ -227,7 +227,9 @@ class Failing(ServerCase):
         path.write_text("")
         server = Server(Config(data=path, listen=LOOPBACK), self.reactor)
         self.addCleanup(server.listeners.stopService)
-        self.assertIn(str(path), self.gives_up(server))
+        said = self.gives_up(server)
+        self.assertIn(str(path), said)
+        self.assertRegex(said, r"\(.+\)$")                     # what the system says
 
     def test_as_a_daemon_it_raises_what_twistd_tells_its_parent(self) -> None:
         server = Server(Config(data=self.data, listen=LOOPBACK), self.reactor)

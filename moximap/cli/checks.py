@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 import click
 
 from moximap.cli.context import Data, pass_data
-from moximap.store.errors import NoSuchAccount, StoreError
+from moximap.store.errors import NoSuchAccount, StoreError, in_full
 
 
 @click.command()
@@ -47,7 +47,7 @@ def _print(form: str, find: Callable[[], Iterable[str]]) -> int:
     except NoSuchAccount:
         pass                                   # removed since
     except StoreError as error:
-        click.echo(form.format(error))
+        click.echo(form.format(in_full(error)))
         count += 1
     return count
 

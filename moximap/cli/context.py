@@ -18,7 +18,7 @@ from moximap.store.account import Account
 from moximap.store.bell import DIRECTORY, Bell
 from moximap.store.directory import DATABASE, Directory
 from moximap.store.errors import (AccountExists, Cannot, MailboxExists, NoSuchAccount, NoSuchMailbox,
-                                  StoreError)
+                                  StoreError, in_full)
 from moximap.store.keys import KeyExists, NoSuchKey
 
 #: Failures that other input would not have had.
@@ -38,7 +38,8 @@ def failure(error: Exception) -> Failure:
     """How an error of our own, or of the system, is told.  Others are bugs, and raised as they are."""
     if isinstance(error, OSError):
         return Failure(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
-    return Failure(str(error), 2 if isinstance(error, _BAD_INPUT) else 1)
+    text = in_full(error) if isinstance(error, StoreError) else str(error)
+    return Failure(text, 2 if isinstance(error, _BAD_INPUT) else 1)
 
 
 EXPECTED = (StoreError, PasswordRefused, BadSource, BadKey, OSError)

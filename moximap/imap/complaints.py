@@ -8,7 +8,7 @@ from typing import Final
 import attrs
 from twisted.logger import Logger
 
-from moximap.store.errors import NoSpace, StoreError, Unavailable
+from moximap.store.errors import NoSpace, StoreError, Unavailable, in_full
 
 _log = Logger()
 
@@ -28,18 +28,13 @@ class Complaints:
 
         ``account``: None where nobody is logged in yet.
         """
-        cause = _cause(error)
-        if cause is None:
+        if not isinstance(error, (NoSpace, Unavailable)) or error.__cause__ is None:
             return
         name, now = account or "-", self.now()
         if self._until.get(name, now) > now:
             return
         self._until[name] = now + PAUSE
-        _log.error("account {name}: {error}: {cause}", name=name, error=error, cause=cause)
-
-
-def _cause(error: BaseException | None) -> BaseException | None:
-    return error.__cause__ if isinstance(error, (NoSpace, Unavailable)) else None
+        _log.error("account {name}: {error}", name=name, error=in_full(error))
 
 
 def below(error: BaseException) -> BaseException | None:

@@ -16,7 +16,7 @@ from signal import SIG_IGN, SIGINT, SIGTERM, signal
 from typing import IO, Final
 
 from moximap.store.account import Account
-from moximap.store.errors import StoreError
+from moximap.store.errors import StoreError, in_full
 
 #: A floor for who reads nothing that was expunged.
 _NOTHING_EXPUNGED: Final = (1 << 63) - 1
@@ -35,7 +35,7 @@ class Indexing:
             done = account.index(limit)
         except StoreError as error:
             self.close()
-            return _told(name, error)
+            return f"{type(error).__name__}: {name}: {in_full(error)}"
         if not done:
             self.close()
         return done
@@ -54,11 +54,6 @@ class Indexing:
             account = self._account = Account(home, name)
             account.set_floor(_NOTHING_EXPUNGED)
         return account
-
-
-def _told(account: str, error: StoreError) -> str:
-    cause = "" if error.__cause__ is None else f" ({error.__cause__})"
-    return f"{type(error).__name__}: {account}: {error}{cause}"
 
 
 def serve(requests: Iterable[str], answers: IO[str]) -> None:
