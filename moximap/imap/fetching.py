@@ -10,7 +10,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, repeat
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import attrs
 
@@ -99,6 +99,14 @@ class IFetchItem(Protocol):
     def converter(self, context: Context) -> Convert | None: ...
 
 
+@runtime_checkable
+class ICheckedItem(Protocol):
+    """An item of the column "parts" that cannot be had of every message."""
+
+    def check(self, dumped: bytes) -> None:
+        """No, where it cannot: to be known before the first octet of a response that is sent in pieces."""
+
+
 @attrs.frozen(cache_hash=True)
 class Field:
     """An item that is one column in a format, perhaps converted."""
@@ -147,6 +155,8 @@ class Plan:
         self.columns = tuple(columns)
         self.modseq = columns.index("modseq") if "modseq" in columns else None
         self._takes = takes
+        self._checks = [(columns.index("parts"), item.check)
+                        for item in items if isinstance(item, ICheckedItem)]
         self._formats = formats
         self._head = b"* %d " + word + b" ("
         self._codes = [i for i, column in enumerate(columns) if column == "flags"]
@@ -216,6 +226,8 @@ class Plan:
 
         Also the item that is next, 0 where it is whole.
         """
+        for place, check in () if start else self._checks:
+            check(row[place])
         out: list[bytes | Streamed] = []
         done = [b"" if start else self._head % number]
         size = 0

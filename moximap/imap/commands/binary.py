@@ -45,8 +45,19 @@ def decoded(path: tuple[int, ...], content: IContent, dumped: bytes) -> bytes | 
         return raw
     data = decode_transfer(part.encoding, raw)
     if data is None:
-        raise No("a part has a transfer encoding that is unknown here", b"UNKNOWN-CTE")
+        raise _unknown()
     return data
+
+
+def _unknown() -> No:
+    return No("a part has a transfer encoding that is unknown here", b"UNKNOWN-CTE")
+
+
+def insist_on_encoding(path: tuple[int, ...], dumped: bytes) -> None:
+    """No, where a part is there and cannot be decoded."""
+    part = parts.find(parts.load(dumped), path) if path else None
+    if part is not None and not part.children and decode_transfer(part.encoding, b"") is None:
+        raise _unknown()
 
 
 @implementer(IContent)
@@ -78,6 +89,9 @@ class Binary:
     def converter(self, context: Context) -> Convert:
         return self._render
 
+    def check(self, dumped: bytes) -> None:
+        insist_on_encoding(self.path, dumped)
+
     def _render(self, content: IContent, dumped: bytes) -> Value:
         word = b"BINARY[%b]" % b".".join(b"%d" % n for n in self.path)
         if self.path:
@@ -104,6 +118,9 @@ class BinarySize:
 
     def converter(self, context: Context) -> Convert:
         return self._render
+
+    def check(self, dumped: bytes) -> None:
+        insist_on_encoding(self.path, dumped)
 
     def _render(self, content: IContent, dumped: bytes) -> Value:
         data = decoded(self.path, content, dumped)

@@ -151,7 +151,7 @@ async def _stream(session: Session, plan: Plan, uids: array[int], seen: bool, un
             else:
                 with session.waiting(progress):
                     piece = await rendering
-        except StoreError as error:
+        except (StoreError, No) as error:
             raise broken_off(error) if item else error from None
         unseen += piece.unseen
         await send(session, piece)
@@ -173,7 +173,7 @@ def _runner(session: Session, plan: Plan, count: int) -> Callable[..., Deferred[
     return session.call if "parts" in plan.columns else session.site.pool.series()
 
 
-def broken_off(error: StoreError) -> Bye:
+def broken_off(error: StoreError | No) -> Bye:
     """What remains to be said in the middle of a response: nothing that a client could take for mail."""
     return Bye(str(error), b"UNAVAILABLE")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from moximap.imap import encoding
 from moximap.imap.commands import fetch
 from moximap.imap.commands.condstore import MODSEQ
-from moximap.imap.errors import refusal
+from moximap.imap.errors import No, refusal
 from moximap.imap.fetching import FlagsField, IFetchItem, Plan
 from moximap.imap.rendering import Rendered, render
 from moximap.imap.view import View
@@ -39,7 +39,7 @@ async def tell_new(session: Session, view: View, items: Sequence[IFetchItem], ui
         some = NumSet.of([next(iter(uids))]) if singly else uids
         try:
             piece: Rendered = await session.call(render, session.account, view, some, plan, False, item)
-        except StoreError as error:
+        except (StoreError, No) as error:
             if item:
                 raise fetch.broken_off(error) from None
             if not singly:
@@ -55,9 +55,9 @@ async def tell_new(session: Session, view: View, items: Sequence[IFetchItem], ui
         uids = uids.after(last - bool(item))
 
 
-def _unreadable(session: Session, view: View, uids: NumSet, error: StoreError) -> None:
+def _unreadable(session: Session, view: View, uids: NumSet, error: StoreError | No) -> None:
     """CONTRACT 61."""
-    answer = refusal(error)
+    answer = refusal(error) if isinstance(error, StoreError) else error
     code = b"" if answer.code is None else b"[%b] " % answer.code
     session.write(b"* NO %b%b\r\n" % (code, encoding.text(answer.text)))
     image, plan = view.image, fetch.plan(session, (fetch.UID,))
