@@ -56,7 +56,7 @@ PLANNED: Final[dict[str, tuple[str, str]]] = {}
 
 #: Where a module's tests are, if not in files that are called like it.
 TESTS: Final = {
-    "binary": "test_commands_messages", "body": "test_commands_messages", "capability": "test_commands_basic",
+    "body": "test_commands_messages", "capability": "test_commands_basic",
     "copy": "test_commands_messages", "enable": "test_commands_basic", "esearch": "test_commands_search_returns",
     "expunge": "test_commands_messages", "fetch": "test_commands_messages", "list_metadata": "test_commands_metadata",
     "login": "test_commands_basic", "lsub": "test_commands_list_lsub", "noop": "test_commands_basic",
