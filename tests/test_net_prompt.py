@@ -174,6 +174,16 @@ class GatheringTests(DialogueCase):
         self.assertEqual([line[:4] for line in answer.split(b"\r\n") if line[:1] != b"*"],
                          [b"a OK", b"b OK", b"c OK", b""])
 
+    def test_an_answer_goes_out_before_what_is_done_behind_it(self) -> None:
+        client = self.client()
+        client.received()
+        self.patch(client.protocol.session.policy, "rest", lambda: sent.append(client.received()))
+        for commands in ([b"a NOOP"], [b"b NOOP", b"c NOOP"]):
+            sent: list[bytes] = []
+            client.send(b"\r\n".join([*commands, b""]))
+            self.assertEqual(sent, [b""] * (len(commands) - 1)
+                             + [b"".join(command[:2] + b"OK NOOP completed\r\n" for command in commands)])
+
     def test_what_an_idling_client_is_told_is_one_write(self) -> None:
         self.fill(1)
         self.client("2").send(b"a SELECT INBOX\r\n")

@@ -52,12 +52,12 @@ class Outlet:
 
     def divert(self, layer: IConsumer) -> None:
         """Write to a layer before the transport, which goes on saying when it is full."""
-        self._pass_on()
+        self.send()
         self._transport = layer
 
     def detach(self) -> None:
         """A registered producer would keep a TLS connection open for ever.  Harmless the second time."""
-        self._pass_on()
+        self.send()
         if self._transport is not None and self._registered:
             self._registered = False
             self._transport.unregisterProducer()
@@ -74,7 +74,7 @@ class Outlet:
         self._gathered.append(data)
         self._size += len(data)
         if not self._gathers or self._size > GATHERED:
-            self._pass_on()
+            self.send()
 
     def __enter__(self) -> None:
         self._gathers += 1
@@ -82,9 +82,10 @@ class Outlet:
     def __exit__(self, *failure: object) -> None:
         self._gathers -= 1
         if not self._gathers:
-            self._pass_on()
+            self.send()
 
-    def _pass_on(self) -> None:
+    def send(self) -> None:
+        """Pass on what is gathered."""
         if self._gathered:
             data = b"".join(self._gathered)
             self._gathered.clear()

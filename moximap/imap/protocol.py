@@ -137,6 +137,8 @@ class IMAPProtocol(Intake):
         try:
             try:
                 await dispatch.answer(self.session, parts, refused)
+                if not self._buffer:               # nothing follows whose answer could go with it
+                    self._outlet.send()
                 self._tag_seen = True
             except dispatch.NotIMAP:
                 self._not_imap()
