@@ -54,7 +54,7 @@ setup(
     entry_points={"console_scripts": ["moximap = moximap.cli.main:main"]},
     install_requires=[
         "Twisted >= 24.10",
-        "apsw >= 3.46",
+        "apsw >= 3.47",
         "attrs >= 23.2",
         "click >= 8.1",
         "cryptography >= 42",

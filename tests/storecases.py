@@ -19,8 +19,14 @@ MAIL = (b"From: Ann <ann@example.org>\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\
 LARGE = MAIL + b"0123456789abcde\n" * 10_000
 
 
-#: Makes a database of version 6 one of version 5.
-TO_VERSION_5 = """
+#: Makes a database of version 7 one of version 6, and that one of version 5.
+TO_VERSION_6 = """
+    CREATE TABLE had AS SELECT * FROM account;
+    DROP VIEW account; DROP VIEW mailbox; DELETE FROM mailbox_row WHERE id = 0;
+    ALTER TABLE mailbox_row DROP COLUMN contents; ALTER TABLE mailbox_row DROP COLUMN keywordsets;
+    ALTER TABLE mailbox_row DROP COLUMN digests; ALTER TABLE mailbox_row RENAME TO mailbox;
+    CREATE TABLE account AS SELECT 1 AS id, had.* FROM had; DROP TABLE had; PRAGMA user_version = 6;"""
+TO_VERSION_5 = f"""{TO_VERSION_6}
     CREATE TABLE whole AS SELECT digest.*, summary.envelope, summary.bodystructure FROM digest JOIN summary USING (content);
     DROP TABLE digest; DROP TABLE summary; ALTER TABLE whole RENAME TO digest; PRAGMA user_version = 5"""
 

@@ -41,7 +41,7 @@ class BackupCase(CommandCase):
 
 class Repairing(BackupCase):
     def test_what_was_done_is_told_and_then_all_is_well(self) -> None:
-        self.damage("UPDATE mailbox SET messages = 9 WHERE name = 'INBOX'")
+        self.damage("UPDATE mailbox_row SET messages = 9 WHERE name = 'INBOX'")
         self.assertIn("ada: mailbox INBOX (id 1) has wrong counters", self.run_command("check", code=1).stdout)
         self.assertEqual(self.run_command("check", "--repair").stdout,
                          "ada: mended: counted mailbox INBOX anew\n")
@@ -53,7 +53,7 @@ class Repairing(BackupCase):
 
     def test_an_account_without_mail_does_not_end_the_check(self) -> None:
         shutil.rmtree(self.data / "accounts" / "ada")
-        self.damage("UPDATE mailbox SET messages = 9 WHERE name = 'INBOX'", "bob")
+        self.damage("UPDATE mailbox_row SET messages = 9 WHERE name = 'INBOX'", "bob")
         said = self.run_command("check", code=1).stdout
         self.assertIn("account ada has no mail", said)
         self.assertIn("bob: mailbox INBOX", said)
@@ -84,7 +84,7 @@ class BackingUp(BackupCase):
         self.assertFalse(first.exists())
 
     def test_a_problem_is_told_and_the_code_is_1(self) -> None:
-        self.damage("UPDATE mailbox SET messages = 9 WHERE name = 'INBOX'")
+        self.damage("UPDATE mailbox_row SET messages = 9 WHERE name = 'INBOX'")
         result = self.run_command("backup", str(self.where), code=1)
         self.assertIn("moximap: ada: mailbox INBOX", result.stderr)
         self.assertIn("accounts 2", result.stdout)

@@ -18,8 +18,8 @@ BEYOND = ("created before one with a smaller UID", "which does not exist", "is n
           "a header of another size", "below 1")
 
 MORE = (
-    "UPDATE mailbox SET uidnext = 1, modseq = 1",
-    "UPDATE account SET modseq = 1, contents = 0, keywordsets = 0, uidvalidity = 0",
+    "UPDATE mailbox_row SET uidnext = 1, modseq = 1",
+    "UPDATE mailbox_row SET modseq = 1, contents = 0, keywordsets = 0, uidvalidity = 0 WHERE id = 0",
     "DELETE FROM digest",
     "DELETE FROM summary",
     "DELETE FROM summary WHERE content = 1; DELETE FROM digest WHERE content = 2",
@@ -28,15 +28,15 @@ MORE = (
     "DELETE FROM keyword",
     "INSERT INTO log VALUES (99, 1, 1, 1)",
     "UPDATE subscription SET modseq = 999",
-    "DELETE FROM message WHERE mailbox = 1; UPDATE mailbox SET messages = 0 WHERE id = 1",
+    "DELETE FROM message WHERE mailbox = 1; UPDATE mailbox_row SET messages = 0 WHERE id = 1",
     "DELETE FROM message",
     "INSERT INTO annotation VALUES (99, '/private/comment', x'00', 1, 1)",
     "INSERT INTO annotation VALUES (1, '/private/comment', x'00', 1, 2)",
     "INSERT INTO annotation VALUES (1, '/private/comment', x'00', 99, 99)",
     "INSERT INTO annotation VALUES (0, '/private/comment', x'00', 99, 99)",
     "INSERT INTO annotation SELECT id, '/private/comment', x'00', 1, 1 FROM mailbox WHERE name = 'Junk';"
-    " UPDATE mailbox SET removed = 1 WHERE name = 'Junk'",
-    f"INSERT INTO mailbox (name, uidvalidity, modseq, createseq, removed, messages, uidnext) SELECT '{STAGED}x',"
+    " UPDATE mailbox_row SET removed = 1 WHERE name = 'Junk'",
+    f"INSERT INTO mailbox_row (name, uidvalidity, modseq, createseq, removed, messages, uidnext) SELECT '{STAGED}x',"
     " uidvalidity + 1, modseq, createseq, 1, 2, 3 FROM mailbox WHERE name = 'a/b';"
     " INSERT INTO message SELECT (SELECT max(id) FROM mailbox), uid, modseq, createseq, flags, date, zone, saved,"
     " size, content, 0 FROM message WHERE mailbox = 1",
@@ -81,7 +81,7 @@ class RepairTests(StoreCase, OnDisk):
             self.assertEqual(account.mailboxes(), before)
 
     def test_counters_are_what_the_messages_say(self) -> None:
-        with closing(self.damaged("UPDATE mailbox SET messages = 9, size = 1, unseen = 5")) as account:
+        with closing(self.damaged("UPDATE mailbox_row SET messages = 9, size = 1, unseen = 5")) as account:
             self.assertIn("counted mailbox INBOX anew", list(account.repair()))
             box = account.mailbox("INBOX")
             self.assertEqual((box.messages, box.unseen, box.size), (2, 2, len(MAIL) + len(LARGE)))
@@ -119,7 +119,7 @@ class RepairTests(StoreCase, OnDisk):
             self.assertNotIn((b"",), list(account.fetch(account.mailbox("INBOX").id, ALL, ("envelope",))))
 
     def test_old_digests_are_made_anew(self) -> None:
-        with closing(self.damaged("UPDATE digest SET version = 0; UPDATE account SET digests = 0")) as account:
+        with closing(self.damaged("UPDATE digest SET version = 0; UPDATE mailbox_row SET digests = 0")) as account:
             self.assertEqual(list(account.repair()), ["made 3 digests anew"])
 
     def test_contents_and_files_that_no_message_needs_go(self) -> None:

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from moximap.store import checkpointing, contents, database, digesting
 from moximap.store.checkpointing import Checkpointer
 from moximap.store.errors import NoSpace, Unavailable
-from tests.storecases import ALL, LARGE, MAIL, TO_VERSION_5, OnDisk, StoreCase, one
+from tests.storecases import ALL, LARGE, MAIL, TO_VERSION_5, TO_VERSION_6, OnDisk, StoreCase, one
 
 
 class SchemaTests(SynchronousTestCase):
@@ -176,7 +176,7 @@ class DigestTests(StoreCase, OnDisk):
         connection = database.connect(self.home / "mail.db", write=True)
         connection.execute("UPDATE digest SET version = 0, preview = '', parts = ''")
         connection.execute("UPDATE summary SET envelope = '', bodystructure = ''")
-        connection.execute("UPDATE account SET digests = 0")
+        connection.execute("UPDATE mailbox_row SET digests = 0")
         connection.close()
         self.assertEqual([self.account.redigest(2) for _ in range(4)], [2, 1, 0, 0])
         self.assertEqual(self.rows("envelope", "bodystructure", "preview", "parts"), whole)
@@ -191,6 +191,23 @@ class DigestTests(StoreCase, OnDisk):
         connection.close()
         self.assertEqual(rows, contents.digest_columns(MAIL)[1:])
         self.assertEqual(len(self.rows("uid", uids=ALL)), 1)
+
+    def test_an_account_of_version_6_is_upgraded(self) -> None:
+        """Which had its own counters in a table of their own."""
+        self.append(MAIL, flags=("kw",))
+        self.account.create("Other")
+        before = self.account.mailboxes()
+        self.account.close()
+        connection = apsw.Connection(str(self.home / "mail.db"))
+        connection.execute(TO_VERSION_6)
+        connection.close()
+        self.account = self.open()
+        self.assertEqual(self.account.mailboxes(), before)
+        appended = self.append(MAIL, flags=("kw", "more"))
+        self.assertEqual((appended.modseq, appended.uids), (before.modseq + 1, one(2)))
+        created, = self.account.create("Another").mailboxes
+        self.assertEqual(created.uidvalidity, 1 + max(mailbox.uidvalidity for mailbox in before.mailboxes))
+        self.assertEqual(self.named(), {1: {"kw"}, 2: {"kw", "more"}})
 
     def test_an_account_of_version_5_is_upgraded(self) -> None:
         """Which had both halves of a digest in one table."""

@@ -65,7 +65,7 @@ class ProcessTests(IndexCase, TestCase):
     async def test_digests_of_an_older_version_are_made_anew_here(self) -> None:
         self.append(MAIL)
         self.account._writer.run(lambda transaction: transaction.execute("UPDATE digest SET version = 0"))
-        self.account._writer.run(lambda transaction: transaction.execute("UPDATE account SET digests = 0"))
+        self.account._writer.run(lambda transaction: transaction.execute("UPDATE mailbox_row SET digests = 0"))
         self.assertEqual(await self.indexer.step(self.account, 1), Step(1))
         self.assertIsNone(self.process)
         self.assertEqual(self.account.redigest(1), 0)

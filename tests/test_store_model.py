@@ -168,7 +168,7 @@ class Histories(RuleBasedStateMachine):
         def cut(transaction: Any) -> None:
             floor = transaction.counters.modseq - keep
             transaction.execute("DELETE FROM log WHERE modseq <= ?", (floor,))
-            transaction.execute("UPDATE mailbox SET logfloor = max(logfloor, ?)", (floor,))
+            transaction.execute("UPDATE mailbox_row SET logfloor = max(logfloor, ?)", (floor,))
 
         self.account(second)._writer.run(cut)
 

@@ -144,6 +144,8 @@ class QuotaTests(StoreCase, OnDisk):
         self.assertEqual(self.account.quota().messages, 1)
         (email, thread), = self.rows("emailid", "threadid")
         self.assertEqual(thread, "T" + email[1:])
+        self.account.annotations.change("INBOX", {"/private/comment": b"x"})
+        self.assertEqual(self.account.annotations.of("INBOX"), {"/private/comment": b"x"})
         self.limit(messages=1)
         self.assertRaises(OverQuota, self.append)
         self.assertTrue((self.home / "mail.db.version-1").exists())

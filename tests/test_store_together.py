@@ -8,9 +8,9 @@ from typing import Any
 import apsw
 
 from moximap.store import contents, erasing
-from moximap.store.errors import NoSpace, NoSuchMailbox, Unavailable
+from moximap.store.errors import Cannot, NoSpace, NoSuchMailbox, Unavailable
 from moximap.store.interfaces import NewMessage
-from moximap.store.transaction import Tally
+from moximap.store.transaction import Counters, Tally
 from moximap.values import NumSet
 from tests.storecases import ALL, LARGE, MAIL, OnDisk, StoreCase, one
 
@@ -181,6 +181,32 @@ class TwoOpeningsTests(StoreCase, OnDisk):
         for account in (self.account, self.other) * 3:
             account.append("INBOX", [NewMessage(MAIL)])
         self.assertEqual(self.rows("uid", "modseq"), [(n, n + 1) for n in range(1, 7)])
+
+    def test_numbers_are_read_again_only_where_another_has_written(self) -> None:
+        read, asked = Counters.read, []
+        self.patch(Counters, "read", staticmethod(lambda execute: asked.append(1) or read(execute)))
+        modseq = self.append().modseq
+
+        def store(account: Any, sign: str) -> int:
+            asked.clear()
+            nonlocal modseq
+            modseq += 1
+            self.assertEqual(account.store(self.inbox(), ALL, sign, ["\\Seen"]).modseq, modseq)
+            return len(asked)
+
+        self.assertEqual([store(self.account, sign) for sign in "+-+"], [0, 0, 0])
+        self.assertEqual([store(self.other, sign) for sign in "-+"], [1, 0])
+        self.assertEqual([store(self.account, sign) for sign in "-+"], [1, 0])
+
+    def test_numbers_of_what_failed_are_given_out_again(self) -> None:
+        modseq = self.append().modseq
+
+        def fail(transaction: Any) -> None:
+            raise Cannot(f"{transaction.modseq}")
+
+        for _ in range(2):
+            self.assertEqual(str(self.assertRaises(Cannot, self.account._writer.run, fail)), str(modseq + 1))
+        self.assertEqual(self.account.store(self.inbox(), ALL, "+", ["\\Seen"]).modseq, modseq + 1)
 
     def test_names_of_flags_that_the_other_added_are_known(self) -> None:
         self.append()

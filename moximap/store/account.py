@@ -333,7 +333,9 @@ def create(home: Path) -> None:
     def fill(connection: apsw.Connection) -> None:
         # Times grow, so an account that is made anew has higher UIDVALIDITYs than the one before.
         counters = Counters(modseq=0, uidvalidity=int(time()), contents=0, keywordsets=0)
-        connection.execute("INSERT INTO account VALUES (1, 0, 0, 0, 0, ?)", (digest.VERSION,))
+        connection.execute(
+            "INSERT INTO mailbox_row (id, name, uidvalidity, modseq, createseq, removed, contents,"
+            " keywordsets, digests) VALUES (0, '', 0, 0, 0, 1, 0, 0, ?)", (digest.VERSION,))
         mailboxes.found(Transaction(connection, counters))
         counters.write(connection.execute)
 

@@ -105,7 +105,7 @@ def _set(transaction: Transaction, mailbox: int, values: Mapping[str, bytes | No
 
 
 def _stamp(transaction: Transaction, mailbox: int) -> None:
-    transaction.execute("UPDATE mailbox SET modseq = ? WHERE id = ?", (transaction.modseq, mailbox))
+    transaction.execute("UPDATE mailbox_row SET modseq = ? WHERE id = ?", (transaction.modseq, mailbox))
 
 
 def copy(transaction: Transaction, source: int, target: int) -> None:

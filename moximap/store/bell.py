@@ -150,11 +150,10 @@ class Bell:
         will read what is committed now in any case, but know of no higher modseq.
         """
         self._board[_WROTE] = monotonic_ns()
-        datagram = b"%d %s" % (modseq, account.encode())
         with self._lock:
             for peer in self._peers():
                 if peer.needs(account, again):
-                    self._send(peer, account, datagram)
+                    self._send(peer, account, b"%d %s" % (modseq, account.encode()))
 
     def ring_all(self) -> None:
         """Tell all other processes that something changed that concerns every account."""

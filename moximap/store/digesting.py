@@ -54,7 +54,7 @@ def _replace(transaction: Transaction, made: list[_Made]) -> None:
     """With none left, later calls need not look: appends write digests of this version."""
     _write(transaction, made)
     if not made:
-        transaction.execute("UPDATE account SET digests = ?", (VERSION,))
+        transaction.execute("UPDATE mailbox_row SET digests = ? WHERE id = 0", (VERSION,))
 
 
 def _write(transaction: Transaction, made: list[_Made]) -> None:
@@ -75,7 +75,7 @@ def remove_needless(transaction: Transaction) -> list[str]:
             f"DELETE FROM {table} WHERE content NOT IN (SELECT id FROM content) RETURNING content"))
     oldest = one(transaction.execute, "SELECT min(version) FROM digest")[0]
     if oldest is not None:
-        transaction.execute("UPDATE account SET digests = ? WHERE digests > ?", (oldest, oldest))
+        transaction.execute("UPDATE mailbox_row SET digests = min(digests, ?) WHERE id = 0", (oldest,))
     return [f"removed {len(gone)} digests of nothing"] if gone else []
 
 

@@ -135,7 +135,7 @@ def _trim_one_log(transaction: Transaction) -> bool:
     cut = transaction.execute("SELECT modseq FROM log WHERE mailbox = ? ORDER BY modseq DESC"
                               " LIMIT 1 OFFSET ?", (row[0], KEPT_LOG)).get
     transaction.execute("DELETE FROM log WHERE mailbox = ? AND modseq <= ?", (row[0], cut))
-    transaction.execute("UPDATE mailbox SET logfloor = max(logfloor, ?) WHERE id = ?", (cut, row[0]))
+    transaction.execute("UPDATE mailbox_row SET logfloor = max(logfloor, ?) WHERE id = ?", (cut, row[0]))
     return True
 
 

@@ -165,7 +165,7 @@ class Interner:
 
     def changed(self, codes: Iterable[int], how: Literal["+", "-", "="], flags: Flags) -> dict[int, int]:
         """What each of ``codes`` becomes; those that stay as they are are left out."""
-        named = self._spelled(flags.keywords)
+        named = self._spelled(flags.keywords) if flags.keywords else []
         constant = flags.bits | self._number(named) << SYSTEM_BITS if how == "=" else None
         sets: dict[int, int] = {}
         out = {}

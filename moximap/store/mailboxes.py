@@ -56,7 +56,7 @@ def delete(transaction: Transaction, name: str) -> Written:
 def remove(transaction: Transaction, mailbox: int) -> array[int]:
     """Remove a mailbox, whatever it is; the messages that went with it."""
     uids = empty(transaction, mailbox)
-    transaction.execute("UPDATE mailbox SET removed = 1, uses = '', modseq = ? WHERE id = ?",
+    transaction.execute("UPDATE mailbox_row SET removed = 1, uses = '', modseq = ? WHERE id = ?",
                         (transaction.modseq, mailbox))
     annotations_table.bury(transaction, mailbox)
     return uids
@@ -71,7 +71,7 @@ def empty(transaction: Transaction, mailbox: int) -> array[int]:
                         (transaction.modseq, mailbox))
     transaction.log(mailbox, uids)
     transaction.execute(
-        "UPDATE mailbox SET modseq = ?, messages = 0, unseen = 0, deleted = 0, size = 0,"
+        "UPDATE mailbox_row SET modseq = ?, messages = 0, unseen = 0, deleted = 0, size = 0,"
         " deleted_size = 0 WHERE id = ?", (transaction.modseq, mailbox))
     return uids
 
@@ -118,11 +118,11 @@ def _rename_tree(transaction: Transaction, top: Mailbox, new: str) -> None:
     """A new name keeps the subscription; the old one keeps it too (RFC 9051 6.3.8)."""
     for mailbox in (top, *_below(transaction, top.name)):
         name = names.clean(new + mailbox.name[len(top.name):])
-        transaction.execute("UPDATE mailbox SET name = ?, modseq = ? WHERE id = ?",
+        transaction.execute("UPDATE mailbox_row SET name = ?, modseq = ? WHERE id = ?",
                             (name, transaction.modseq, mailbox.id))
         if _is_subscribed(transaction, mailbox.name):
             _subscribe(transaction, name)
-    transaction.execute("UPDATE mailbox SET parent = ? WHERE id = ?",
+    transaction.execute("UPDATE mailbox_row SET parent = ? WHERE id = ?",
                         (_parent(transaction, new), top.id))
 
 
@@ -134,7 +134,8 @@ def _make_parents(transaction: Transaction, name: str) -> list[Mailbox]:
 def _make(transaction: Transaction, name: str, uses: Sequence[str]) -> Mailbox:
     quota.check(transaction.execute, mailboxes=1)
     transaction.execute(
-        "INSERT INTO mailbox (name, parent, uidvalidity, modseq, createseq, uses) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO mailbox_row (name, parent, uidvalidity, modseq, createseq, uses)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
         (name, _parent(transaction, name), transaction.next_uidvalidity(), transaction.modseq,
          transaction.modseq, " ".join(uses)))
     return transaction.need(name)
@@ -149,7 +150,7 @@ def give_uses(transaction: Transaction, mailbox: Mailbox, uses: Sequence[str]) -
     """Give a mailbox special uses beside those that it has; others lose them."""
     _take_uses(transaction, uses)
     together = dict.fromkeys([*mailbox.uses, *uses])
-    transaction.execute("UPDATE mailbox SET uses = ?, modseq = ? WHERE id = ?",
+    transaction.execute("UPDATE mailbox_row SET uses = ?, modseq = ? WHERE id = ?",
                         (" ".join(together), transaction.modseq, mailbox.id))
 
 
@@ -161,7 +162,7 @@ def _take_uses(transaction: Transaction, uses: Sequence[str]) -> None:
     for id, held in rows:
         kept = [use for use in held.split() if use not in uses]
         if " ".join(kept) != held:
-            transaction.execute("UPDATE mailbox SET uses = ?, modseq = ? WHERE id = ?",
+            transaction.execute("UPDATE mailbox_row SET uses = ?, modseq = ? WHERE id = ?",
                                 (" ".join(kept), transaction.modseq, id))
 
 

@@ -133,7 +133,7 @@ def _parents(transaction: Transaction) -> list[str]:
                 continue                     # it has a name that none can have: the check tells
         wanted = None if found is None else found.id
         if wanted != parent:
-            transaction.execute("UPDATE mailbox SET parent = ?, modseq = ? WHERE id = ?",
+            transaction.execute("UPDATE mailbox_row SET parent = ?, modseq = ? WHERE id = ?",
                                 (wanted, transaction.modseq, id))
             done.append(f"gave mailbox {name} its parent")
     return done
@@ -143,7 +143,7 @@ def _uidvalidities(transaction: Transaction) -> list[str]:
     """A new one is always right: it makes clients forget what they have."""
     rows = every(transaction.execute, _AMBIGUOUS)
     for id, _ in rows:
-        transaction.execute("UPDATE mailbox SET uidvalidity = ?, modseq = ? WHERE id = ?",
+        transaction.execute("UPDATE mailbox_row SET uidvalidity = ?, modseq = ? WHERE id = ?",
                             (transaction.next_uidvalidity(), transaction.modseq, id))
     return [f"gave mailbox {name} a new UIDVALIDITY" for _, name in rows]
 
@@ -152,7 +152,7 @@ def _uidnexts(transaction: Transaction) -> list[str]:
     rows = every(transaction.execute, "SELECT b.id, b.name, max(m.uid) + 1 FROM mailbox b JOIN message m"
                  " ON m.mailbox = b.id GROUP BY b.id HAVING max(m.uid) >= b.uidnext")
     for id, _, uidnext in rows:
-        transaction.execute("UPDATE mailbox SET uidnext = ?, modseq = ? WHERE id = ?",
+        transaction.execute("UPDATE mailbox_row SET uidnext = ?, modseq = ? WHERE id = ?",
                             (uidnext, transaction.modseq, id))
     return [f"raised UIDNEXT of mailbox {name} to {uidnext}" for _, name, uidnext in rows]
 
@@ -175,7 +175,7 @@ def _message_modseqs(transaction: Transaction) -> list[str]:
         transaction.executemany("UPDATE message SET modseq = ? WHERE mailbox = ? AND uid = ?",
                                 [(transaction.modseq, mailbox, uid) for uid in uids])
         transaction.log(mailbox, uids)
-        transaction.execute("UPDATE mailbox SET modseq = ? WHERE id = ?", (transaction.modseq, mailbox))
+        transaction.execute("UPDATE mailbox_row SET modseq = ? WHERE id = ?", (transaction.modseq, mailbox))
     return [f"gave {len(rows)} messages a new modseq"] if rows else []
 
 
@@ -197,7 +197,7 @@ def _annotations(transaction: Transaction) -> list[str]:
 def _mailbox_modseqs(transaction: Transaction) -> list[str]:
     rows = every(transaction.execute, _BEHIND)
     for id, _ in rows:
-        transaction.execute("UPDATE mailbox SET modseq = ? WHERE id = ?", (transaction.modseq, id))
+        transaction.execute("UPDATE mailbox_row SET modseq = ? WHERE id = ?", (transaction.modseq, id))
     return [f"gave mailbox {name} a new modseq" for _, name in rows]
 
 
@@ -205,7 +205,7 @@ def _logs(transaction: Transaction) -> list[str]:
     """Below the floor of a log messages are looked at one by one, which is always right."""
     rows = every(transaction.execute, _UNLOGGED)
     for id, _ in rows:
-        transaction.execute("UPDATE mailbox SET logfloor = modseq WHERE id = ?", (id,))
+        transaction.execute("UPDATE mailbox_row SET logfloor = modseq WHERE id = ?", (id,))
         transaction.execute("DELETE FROM log WHERE mailbox = ?", (id,))
     stray = every(transaction.execute, "DELETE FROM log WHERE mailbox NOT IN (SELECT id FROM mailbox)"
                   " RETURNING mailbox")
@@ -225,7 +225,7 @@ def _sizes(transaction: Transaction) -> list[str]:
 def _mailbox_counters(transaction: Transaction) -> list[str]:
     rows = every(transaction.execute, COUNTED)
     for _, id, *counters in rows:
-        transaction.execute("UPDATE mailbox SET messages = ?, unseen = ?, deleted = ?, size = ?,"
+        transaction.execute("UPDATE mailbox_row SET messages = ?, unseen = ?, deleted = ?, size = ?,"
                             " deleted_size = ? WHERE id = ?", (*counters, id))
     return [f"counted mailbox {row[0]} anew" for row in rows]
 

@@ -123,8 +123,8 @@ class Restoration:
 def _give_new_numbers(connection: apsw.Connection, mailboxes: list[int]) -> None:
     """UIDVALIDITYs grow with time: these are higher than all that an account of that name ever had."""
     first = max(int(time()), connection.execute("SELECT uidvalidity FROM account").get) + 1
-    connection.executemany("UPDATE mailbox SET uidvalidity = ? WHERE id = ?", enumerate(mailboxes, first))
-    connection.execute("UPDATE account SET uidvalidity = ?, contents = contents + ?",
+    connection.executemany("UPDATE mailbox_row SET uidvalidity = ? WHERE id = ?", enumerate(mailboxes, first))
+    connection.execute("UPDATE mailbox_row SET uidvalidity = ?, contents = contents + ? WHERE id = 0",
                        (first + len(mailboxes), SKIPPED))
 
 

@@ -39,7 +39,7 @@ class Rest:
 def stage(transaction: Transaction, saved: Mailbox) -> int:
     """Make a mailbox that nobody sees; its id."""
     return int(one(
-        transaction.execute, "INSERT INTO mailbox (name, uidvalidity, modseq, createseq, removed)"
+        transaction.execute, "INSERT INTO mailbox_row (name, uidvalidity, modseq, createseq, removed)"
         " VALUES (?, ?, ?, ?, 1) RETURNING id",
         (STAGED + saved.name, transaction.next_uidvalidity(), transaction.modseq,
          transaction.modseq))[0])
@@ -65,7 +65,7 @@ def _show(transaction: Transaction, box: Staged, parent: int | None) -> None:
     if found != box.messages:
         raise Unavailable("somebody cleaned up what was being restored: try again")
     transaction.execute(
-        "UPDATE mailbox SET name = ?, parent = ?, uses = ?, modseq = ?, removed = 0 WHERE id = ?",
+        "UPDATE mailbox_row SET name = ?, parent = ?, uses = ?, modseq = ?, removed = 0 WHERE id = ?",
         (box.saved.name, parent, " ".join(box.saved.uses), transaction.modseq, box.id))
     annotations_table.give(transaction, box.id, box.annotations)
 

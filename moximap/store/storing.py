@@ -53,7 +53,7 @@ def _store_known(transaction: Transaction, mailbox: int, conditions: list[tuple[
     None where that is not so, or sizes are needed: \\Deleted changes, and what is deleted is summed up.
     """
     before = transaction.modseq_of(mailbox)
-    if before is None or before > min(known.modseq, cursor):
+    if before is None or before > known.modseq or before > cursor:
         return None
     counts = count(known.flags)
     becomes = transaction.flags.changed(counts, how, flags)

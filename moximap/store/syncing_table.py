@@ -154,7 +154,7 @@ def _take_uidvalidity(transaction: Transaction, box: Mailbox, there: There) -> b
 
 
 def _number_anew(transaction: Transaction, mailbox: int, uidvalidity: int) -> None:
-    transaction.execute("UPDATE mailbox SET uidvalidity = ?, modseq = ? WHERE id = ?",
+    transaction.execute("UPDATE mailbox_row SET uidvalidity = ?, modseq = ? WHERE id = ?",
                         (uidvalidity, transaction.modseq, mailbox))
 
 

@@ -50,7 +50,8 @@ class Counters:
         return self.modseq, self.uidvalidity, self.contents, self.keywordsets
 
     def write(self, execute: Execute) -> None:
-        execute("UPDATE account SET modseq = ?, uidvalidity = ?, contents = ?, keywordsets = ?", self.row())
+        execute("UPDATE mailbox_row SET modseq = ?, uidvalidity = ?, contents = ?, keywordsets = ?"
+                " WHERE id = 0", self.row())
 
 
 @attrs.define
@@ -143,18 +144,19 @@ class Transaction:
         if first + count > MAX_UID:
             raise Cannot("the mailbox has given out all UIDs")
         if first > mailbox.uidnext:
-            self.execute("UPDATE mailbox SET uidnext = ? WHERE id = ?", (first, mailbox.id))
+            self.execute("UPDATE mailbox_row SET uidnext = ? WHERE id = ?", (first, mailbox.id))
         return range(first, first + count)
 
     def modseq_of(self, id: int) -> int | None:
         """The modseq of a mailbox's last change, None where it was removed."""
-        row = one(self.execute, "SELECT modseq FROM mailbox WHERE id = ? AND NOT removed", (id,))
-        return None if row is None else int(row[0])
+        cursor = self.execute("SELECT modseq FROM mailbox WHERE id = ? AND NOT removed", (id,))
+        modseq: int | None = cursor.get
+        return modseq
 
     def touch(self, mailbox: int, tally: Tally, new: int = 0) -> None:
         """Move a mailbox's counters, give out ``new`` UIDs, and stamp it."""
         self.alter(
-            "UPDATE mailbox SET modseq = ?, uidnext = uidnext + ?, messages = messages + ?,"
+            "UPDATE mailbox_row SET modseq = ?, uidnext = uidnext + ?, messages = messages + ?,"
             " unseen = unseen + ?, deleted = deleted + ?, size = size + ?,"
             " deleted_size = deleted_size + ? WHERE id = ?",
             (self.modseq, new, tally.messages, tally.unseen, tally.deleted, tally.size,

@@ -96,6 +96,8 @@ class Writer:
         self._flags = flags
         self._committed = committed
         self._durable = True
+        self._counters: tuple[int, int, int, int]   # when the database had this version
+        self._version: int | None = None
         self._closed = False
         self._queue = Queue()
 
@@ -216,9 +218,10 @@ class Writer:
             connection.pragma("synchronous", "full" if durable else "normal")
             self._durable = durable
         self._execute("BEGIN IMMEDIATE")
-        before = Counters.read(self._execute)
-        self._flags.catch_up(connection, before[-1])
-        return before
+        if connection.data_version() != self._version:        # otherwise nobody else has written since
+            self._counters = Counters.read(self._execute)
+            self._flags.catch_up(connection, self._counters[-1])
+        return self._counters
 
     def _perform(self, work: Callable[[Transaction], T], counters: Counters) -> T:
         """Run an operation, which moves the counters."""
@@ -241,6 +244,7 @@ class Writer:
         self._execute("COMMIT")
         if after is not None:
             self._flags.catch_up(self._connection, after.keywordsets)
+            self._counters, self._version = after.row(), self._connection.data_version()
             self._committed(self._durable)
 
     def _begin_at_once(self, work: Callable[[Transaction], T], durable: bool) -> tuple[T, Counters | None]:
@@ -282,6 +286,7 @@ class Writer:
         return mine
 
     def _roll_back(self) -> None:
+        self._version = None
         if self._connection is not None and self._connection.in_transaction:
             self._execute("ROLLBACK")
 
