@@ -160,3 +160,28 @@ class AgainTests(DialogueCase):
             C2: e FETCH 0 FLAGS
             S2: e BAD no mailbox is selected
         """)
+
+
+class AppendAgainTests(DialogueCase):
+    """What stands before a message's literal is remembered from when it was announced."""
+
+    def test_flags_and_dates_are_those_of_each_message(self) -> None:
+        options = (rb'(\Seen) "17-Jul-1996 02:44:25 -0700"', rb'"17-Jul-1996 02:44:25 -0700"', rb"(\Flagged)")
+        for message in options * 2:
+            self.client().send(b"a APPEND INBOX %b {2+}\r\nab %b {2+}\r\ncd\r\n" % (message, options[0]))
+            self.assertIn(b"a OK [APPENDUID ", self.client().received())
+        self.client().send(b"b SELECT INBOX\r\n")
+        self.client().received()
+        self.client().send(b"c FETCH 7:12 (FLAGS INTERNALDATE)\r\n")
+        lines = self.client().received().split(b"\r\n")
+        for line, message in zip(lines, [options[0], options[0], options[1], options[0], options[2], options[0]],
+                                 strict=False):
+            for flag in (b"\\Seen", b"\\Flagged"):
+                self.assertEqual(flag in line, flag in message, line)
+            self.assertEqual(b'"17-Jul-1996 02:44:25 -0700"' in line, b"1996" in message, line)
+
+    def test_where_it_is_bad_is_told_by_the_octets_of_each_command(self) -> None:
+        for tag in (b"a", b"abc", b"a"):
+            self.client().send(tag + b" APPEND INBOX (\\Seen]) {2+}\r\nab\r\n")
+            self.assertEqual(self.client().received(), tag + b" BAD syntax error:   wanted at octet %d of the"
+                             b" command\r\n" % (len(tag) + 20))

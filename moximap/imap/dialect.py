@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import attrs
 
 if TYPE_CHECKING:
-    from moximap.imap.framing import Announced, Part
+    from moximap.imap.framing import Announced
     from moximap.imap.grammar import Cursor
     from moximap.imap.sequences import Sequence_
     from moximap.imap.session import Session
@@ -58,7 +58,7 @@ class INumbered(ICommand, Protocol):
         """The same about other messages."""
 
 
-Admit = Callable[["Session", "list[Part]", "Announced"], Awaitable[bool]]
+Admit = Callable[["Session", "Cursor", "Announced"], Awaitable[bool]]
 
 
 @attrs.frozen
@@ -68,8 +68,9 @@ class Spec:
     ``states``: where it is allowed. ``may_expunge``: whether expunges may be told before its tagged
     line (RFC 9051 7.5.1). ``tells``: whether any changes are. ``writes``: refused in a mailbox that is
     selected read-only. ``numbered``: it uses sequence numbers. ``admit``: judges a literal before its
-    continuation is sent (it raises a refusal); True: it is a message and may be spooled to disk, False:
-    it is a string like any other.  ``capability``: where that is switched off the command is unknown.
+    continuation is sent, with a cursor behind the command's name (it raises a refusal); True: it is a message
+    and may be spooled to disk, False: it is a string like any other.  ``capability``: where that is switched
+    off the command is unknown.
     """
 
     parse: Callable[[Cursor], ICommand]

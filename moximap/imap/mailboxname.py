@@ -71,7 +71,7 @@ def from_wire(raw: bytes, utf8: bool) -> str:
     8-bit names are UTF-8, whether the client enabled that or not.  Before UTF-8 is enabled a name
     that is not modified UTF-7, such as ``R&D``, is taken as it is: clients do send it.
     """
-    if utf8 or not raw.isascii():
+    if utf8 or b"&" not in raw or not raw.isascii():
         return raw.decode()
     try:
         return decode(raw)

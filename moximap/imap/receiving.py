@@ -155,7 +155,7 @@ async def _judge(session: Session, framer: Framer, announced: Announced) -> Rece
         raise TooBig("LITERAL- is announced: a longer literal waits to be asked for")
     if framer.literals >= limits.literal_count or framer.text > limits.line:
         raise TooBig("the command is too big")
-    if spec.admit is not None and await spec.admit(session, [*framer.parts], announced):
+    if spec.admit is not None and await spec.admit(session, cursor, announced):
         fits = announced.size <= limits.memory and framer.octets + announced.size <= limits.batch
         return InMemory(announced) if fits else OnDisk(announced, session)
     if announced.size > limits.literal or framer.octets + announced.size > limits.literals:

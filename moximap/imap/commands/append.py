@@ -5,10 +5,9 @@ from __future__ import annotations
 
 import attrs
 
-from moximap.imap.commands.append_message import (Message, appenduid, behind_command, judge, parse_message,
-                                                  trycreate)
+from moximap.imap.commands.append_message import Message, appenduid, judge, parse_message, trycreate
 from moximap.imap.dialect import LOGGED_IN, Capability, Extension, Reply, Spec, logged_in
-from moximap.imap.framing import Announced, Part
+from moximap.imap.framing import Announced
 from moximap.imap.grammar import Cursor
 from moximap.imap.session import Session
 from moximap.values import Appended
@@ -27,9 +26,8 @@ class Append:
         return Reply("appended", appenduid(appended))
 
 
-async def admit(session: Session, parts: list[Part], announced: Announced) -> bool:
+async def admit(session: Session, p: Cursor, announced: Announced) -> bool:
     """Judge a message before it is sent, the ones before it included."""
-    p = behind_command(session, parts, 1)
     p.sp()
     if p.at_end():
         return False                               # the mailbox's name is a literal

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 
 import attrs
 
 from moximap.imap import encoding
 from moximap.imap.commands.store import check_flags
+from moximap.imap.dialect import Dialect
 from moximap.imap.errors import Bad, No, refusal
-from moximap.imap.framing import DISCARD, Announced, Literal, Part
+from moximap.imap.framing import DISCARD, Announced, Literal
 from moximap.imap.grammar import Cursor
 from moximap.imap.session import Session
 from moximap.store.errors import NoSuchMailbox
@@ -22,6 +24,10 @@ from moximap.store.interfaces import NewMessage
 from moximap.values import Appended, InternalDate
 
 _UTF8 = b"UTF8 ("
+#: Octets of text whose options are remembered.
+_LONGEST = 512
+#: Flags, date, and whether the literal is wrapped in UTF8 (...).
+_Options = tuple[tuple[str, ...], InternalDate | None, bool]
 
 
 @attrs.frozen
@@ -60,8 +66,27 @@ def parse_message(p: Cursor) -> Message:
     return Message(flags, date, literal)
 
 
-def _options(p: Cursor) -> tuple[tuple[str, ...], InternalDate | None, bool]:
-    """What stands before the literal, and whether it is wrapped in UTF8 (...)."""
+def _options(p: Cursor) -> _Options:
+    """What stands before the literal: mostly it was judged a moment ago, when the literal was announced."""
+    text = p.text[p.pos:]
+    if len(text) > _LONGEST:
+        return _read_options(p)
+    try:
+        options, length = _recalled(text, p.dialect)
+    except Bad:
+        return _read_options(p)                    # which says where in the command it is bad
+    p.pos += length
+    return options
+
+
+@lru_cache(maxsize=64)
+def _recalled(text: bytes, dialect: Dialect) -> tuple[_Options, int]:
+    """The options with which a text begins, and their octets."""
+    p = Cursor([text], dialect)
+    return _read_options(p), p.pos
+
+
+def _read_options(p: Cursor) -> _Options:
     p.sp()
     flags: tuple[str, ...] = ()
     if p.peek() == b"(":
@@ -78,16 +103,6 @@ def _options(p: Cursor) -> tuple[tuple[str, ...], InternalDate | None, bool]:
 
 #: Asks the store about a number of messages and their octets in all; it raises a StoreError.
 Ask = Callable[[int, int], Awaitable[None]]
-
-
-def behind_command(session: Session, parts: list[Part], words: int) -> Cursor:
-    """A cursor behind the tag and the words of a command's name."""
-    p = Cursor(parts, session.dialect, session.utf8)
-    p.tag()
-    for _ in range(words):
-        p.sp()
-        p.word()
-    return p
 
 
 async def judge(session: Session, p: Cursor, announced: Announced, ask: Ask, most: int | None = None) -> None:

@@ -14,7 +14,7 @@ import attrs
 from moximap.imap import encoding
 from moximap.imap.dialect import LOGGED_IN, Capability, Enabling, Extension, Reply, Spec, logged_in
 from moximap.imap.errors import Bad, No, refusal
-from moximap.imap.framing import Announced, Part
+from moximap.imap.framing import Announced
 from moximap.imap.grammar import Cursor
 from moximap.imap.session import Session
 from moximap.store.annotations import (LARGEST, Annotated, AnnotationsTooLarge, TooManyAnnotations,
@@ -164,7 +164,7 @@ def parse_set(p: Cursor) -> Set:
     return Set(mailbox, dict(p.list_of(pair)))
 
 
-async def admit(session: Session, parts: list[Part], announced: Announced) -> bool:
+async def admit(session: Session, p: Cursor, announced: Announced) -> bool:
     """A value that is too long is refused before it comes."""
     limit = session.site.limits.literal
     if announced.size > limit:

@@ -6,12 +6,11 @@ from collections.abc import Callable
 
 import attrs
 
-from moximap.imap.commands.append_message import (Message, appenduid, behind_command, judge, parse_message,
-                                                  trycreate)
+from moximap.imap.commands.append_message import Message, appenduid, judge, parse_message, trycreate
 from moximap.imap.dialect import SELECTED, Admit, Capability, Extension, Spec
 from moximap.imap.dispatch import catch_up
 from moximap.imap.errors import No
-from moximap.imap.framing import Announced, Part
+from moximap.imap.framing import Announced
 from moximap.imap.grammar import Cursor
 from moximap.imap.messageset import MessageSet
 from moximap.imap.session import Session
@@ -52,9 +51,8 @@ def _parse_old(p: Cursor, uid: bool) -> MessageSet:
 
 
 def admit_replace(uid: bool) -> Admit:
-    async def admit(session: Session, parts: list[Part], announced: Announced) -> bool:
+    async def admit(session: Session, p: Cursor, announced: Announced) -> bool:
         """Judge the message before it is sent, and that there is one to be replaced."""
-        p = behind_command(session, parts, 2 if uid else 1)
         old = _uid(session, _parse_old(p, uid))
         p.sp()
         if p.at_end():
