@@ -12,8 +12,8 @@ from moximap.mail.addresses import Address
 from moximap.mail.headers import decode, unfold
 from moximap.mail.wire import nstring
 
-# Fields of so many octets are remembered, so many of them: 5 MB at most, whatever they say.
-_SHORT = 128
+# Fields of so many octets are remembered, so many of them: 8 MB at most, whatever they say.
+_SHORT = 200
 _MANY = 2048
 
 # What is kept of a sort key.

@@ -8,18 +8,21 @@ from moximap.mail.wire import params, string
 
 def body(root: Part, data: Data) -> bytes:
     """The form without extension data."""
-    return render(root, data)[0]
+    return render(walk(root), data)[0]
 
 
 def bodystructure(root: Part, data: Data) -> bytes:
     """The form with extension data."""
-    return render(root, data)[1]
+    return render(walk(root), data)[1]
 
 
-def render(root: Part, data: Data) -> tuple[bytes, bytes]:
-    """Both forms. From the last to the first: the children of a part then are the last that were rendered."""
+def render(parts: list[Part], data: Data) -> tuple[bytes, bytes]:
+    """Both forms, of all parts as ``walk`` gives them.
+
+    From the last to the first: the children of a part then are the last that were rendered.
+    """
     done: list[tuple[bytes, bytes]] = []
-    for part in reversed(walk(root)):
+    for part in reversed(parts):
         count = len(part.children)
         children = done[: -count - 1 : -1]
         if count:

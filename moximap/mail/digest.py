@@ -7,7 +7,8 @@ from moximap.mail import bodystructure, dates, envelope, messageids
 from moximap.mail.addressfields import MISSING
 from moximap.mail.buffers import Data
 from moximap.mail.headers import decode
-from moximap.mail.structure import dump, parse_with_fields
+from moximap.mail.parts import dump_all
+from moximap.mail.structure import parse_with_fields
 from moximap.mail.subject import base_subject
 from moximap.mail.text import preview
 from moximap.values import frozen
@@ -48,9 +49,10 @@ class Digest:
 
 def digest(data: Data) -> Digest:
     """The digest of any octets at all."""
-    root, found = parse_with_fields(data)
+    parts, found = parse_with_fields(data)
+    root = parts[0]
     wire, lists = envelope.of_fields(found)
-    short, full = bodystructure.render(root, data)
+    short, full = bodystructure.render(parts, data)
     sent = dates.parse(found[b"date"]) if b"date" in found else None
     subject = decode(found.get(b"subject", b"")[:LONGEST_SUBJECT]).strip()
     origin, to, cc = [lists.get(name, MISSING) for name in (b"from", b"to", b"cc")]
@@ -59,7 +61,7 @@ def digest(data: Data) -> Digest:
         envelope=wire,
         body=short,
         bodystructure=full,
-        parts=dump(root),
+        parts=dump_all(parts),
         sent=sent.day.toordinal() if sent else None,
         sent_time=sent.moment if sent else None,
         subject=subject,

@@ -12,7 +12,7 @@ import attrs
 from moximap.mail import headers, mime
 from moximap.mail.wire import nstring, params, string
 
-# Headers of so many octets are remembered, so many of them: 2 MB at most, whatever they say.
+# Headers of so many octets are remembered, so many of them: 1 MB at most, whatever they say.
 _SHORT = 200
 _MANY = 256
 

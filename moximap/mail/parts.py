@@ -83,9 +83,14 @@ _Row = tuple[int, int, int, str, str, str, str, int, int]
 
 def dump(root: Part) -> bytes:
     """What FETCH of sections, BINARY and SEARCH need of the parts, in JSON; ``load`` reads it."""
+    return dump_all(walk(root))
+
+
+def dump_all(parts: list[Part]) -> bytes:
+    """The same for all parts as ``walk`` gives them."""
     rows = [
         f"[{part.header},{part.body},{part.end},{part.media.dumped},{part.lines},{len(part.children)}]"
-        for part in walk(root)
+        for part in parts
     ]
     return f"[{','.join(rows)}]".encode()
 

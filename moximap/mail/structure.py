@@ -32,13 +32,14 @@ _blank_first = re.compile(rb"\r?\n").match
 
 def parse(data: Data) -> Part:
     """The root part of a whole message."""
-    return _Parser(plain(data)).run()
+    return parse_with_fields(data)[0][0]
 
 
-def parse_with_fields(data: Data) -> tuple[Part, dict[bytes, bytes]]:
-    """The root part, and the root header's fields as ``headers.fields`` gives them."""
+def parse_with_fields(data: Data) -> tuple[list[Part], dict[bytes, bytes]]:
+    """All parts as ``walk`` gives them, and the root header's fields as ``headers.fields`` does."""
     parser = _Parser(plain(data))
-    return parser.run(), parser.root_fields
+    parser.run()
+    return parser.parts, parser.root_fields
 
 
 @attrs.define
@@ -67,8 +68,8 @@ class _Parser:
         self.size = len(data)
         self.find = finder(data)
         self.open: list[_Open] = []
+        self.parts: list[Part] = []
         self.count = 0
-        self.root: Part | None = None
         self.messages: list[Part] = []
         self.root_fields: dict[bytes, bytes] = {}
         self.levels: dict[bytes, int] = {}
@@ -76,7 +77,7 @@ class _Parser:
         self.shortest: list[bytes] = []
         self.needle = b""
 
-    def run(self) -> Part:
+    def run(self) -> None:
         hit = self.begin(0)
         while hit is not None:
             self.close(hit.level + 1, hit.end)
@@ -89,8 +90,6 @@ class _Parser:
         self.close(0, self.size)
         if self.messages:
             _count_lines(self.data, self.messages)
-        assert self.root is not None  # it was the first to begin
-        return self.root
 
     def begin(self, start: int) -> _Hit | None:
         """Read the part at an offset and what it begins with; the boundary line that follows."""
@@ -99,10 +98,9 @@ class _Parser:
             body, hit = self.header_end(start)
             told = self.read_header(start, body)
             part = Part(start, body, body, told)
+            self.parts.append(part)
             if self.open:
                 self.open[-1].children.append(part)
-            else:
-                self.root = part
             if told.type == "multipart":
                 self.open.append(_Open(part))
                 if hit is not None:
@@ -207,6 +205,7 @@ class _Parser:
                 self.messages.append(top.part)
             elif not top.children:
                 top.children.append(Part(end, end, end))
+                self.parts += top.children
             top.part.children = tuple(top.children)
             had_boundary = had_boundary or bool(top.boundary)
         if had_boundary:

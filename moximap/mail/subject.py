@@ -58,7 +58,7 @@ def _without_leader(text: str, start: int, end: int) -> tuple[int, bool]:
     start = _skip(text, start, end)
     found = False
     while True:
-        blobs = _blobs(text, start, end)
+        blobs = _blobs(text, start, end) if text.startswith("[", start) else None
         after = blobs.end() if blobs else start
         refwd = _refwd(text, after, end)
         if refwd is None:

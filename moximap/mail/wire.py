@@ -40,5 +40,5 @@ def nstring(value: bytes | None) -> bytes:
 
 def params(pairs: Iterable[tuple[bytes, bytes]]) -> bytes:
     """``body-fld-param``: NIL or names and values, none of which is ever NIL."""
-    inside = b" ".join(b"%b %b" % (string(name), string(value)) for name, value in pairs)
+    inside = b" ".join([b"%b %b" % (string(name), string(value)) for name, value in pairs])
     return b"(%b)" % inside if inside else b"NIL"
