@@ -112,6 +112,9 @@ async def _failed(session: Session, error: Exception, spec: Spec | None) -> None
     if not isinstance(error, Refusal):
         log.failure("command failed unexpectedly, tag {tag!r}", tag=session.tag)
         error = No("the server made a mistake; its log has more", b"SERVERBUG")
+    if session.midway:
+        session.out.close()
+        return
     if spec is not None and isinstance(error, No):
         await _catch_up_quietly(session, spec)
     highest = _owed_highest(session)
@@ -132,8 +135,9 @@ async def _catch_up_quietly(session: Session, spec: Spec) -> None:
 
 
 def bye(session: Session, error: Bye) -> None:
-    """The last line of a connection."""
-    _line(session, b"*", b"BYE", error.code, encoding.text(error.text))
+    """The last line of a connection; none in the midst of a response, where it would be taken for mail."""
+    if not session.midway:
+        _line(session, b"*", b"BYE", error.code, encoding.text(error.text))
     session.out.close()
 
 

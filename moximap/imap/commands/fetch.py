@@ -174,20 +174,23 @@ def _runner(session: Session, plan: Plan, count: int) -> Callable[..., Deferred[
 
 
 def broken_off(error: StoreError | No) -> Bye:
-    """What remains to be said in the middle of a response: nothing that a client could take for mail."""
+    """The end, in the middle of a response: then nothing is said that a client could take for mail."""
     return Bye(str(error), b"UNAVAILABLE")
 
 
 async def send(session: Session, piece: Rendered) -> None:
+    """Send a piece; where it fails in the midst of a response, the session knows that it is there."""
     ready: list[bytes] = []
     for part in piece.parts:
         if isinstance(part, Streamed):
             session.write(b"".join(ready))
             ready = []
+            session.midway = True
             await _send_streamed(session, part)
         else:
             ready.append(part)
     session.write(b"".join(ready))
+    session.midway = piece.item > 0
     await session.out.ready()
 
 

@@ -179,6 +179,8 @@ class Notifying(Usual):
             if self.session.room is None:
                 raise Gone() from None
             log.failure("changes could not be told")
+            if self.session.midway:
+                raise Bye("changes cannot be told now", b"UNAVAILABLE") from None
             self._overflow("changes cannot be told now")
 
     def _owed_highest(self) -> None:
