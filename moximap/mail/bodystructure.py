@@ -23,10 +23,10 @@ def render(parts: list[Part], data: Data) -> tuple[bytes, bytes]:
     """
     done: list[tuple[bytes, bytes]] = []
     for part in reversed(parts):
-        count = len(part.children)
-        children = done[: -count - 1 : -1]
-        if count:
-            del done[-count:]
+        children: list[tuple[bytes, bytes]] = []
+        if part.children:
+            children = done[: -len(part.children) - 1 : -1]
+            del done[-len(part.children) :]
         done.append(_multipart(part, children) if part.is_multipart else _single(part, data, children))
     return done[0]
 

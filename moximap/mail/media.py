@@ -54,7 +54,7 @@ class Media:
             return self.params
         return (*self.params, (b"charset", b"us-ascii"))
 
-    @cached_property
+    @property
     def extension(self) -> bytes:
         """Disposition, language, location. A disposition without parameters is ``("inline" NIL)``."""
         if self.disposition is None and not self.language and self.location is None:

@@ -162,11 +162,9 @@ class _Parser:
         boundary = self.matching(line)
         if boundary is None:
             return None
-        end = at - 1 if at > 0 and self.data[at - 1] == 13 else at
-        newline = self.find(b"\n", at + 3)
-        after = newline + 1 if newline >= 0 else self.size
-        closing = line[len(boundary) : len(boundary) + 2] == b"--"
-        return _Hit(end, after, self.levels[boundary], closing)
+        end = at - 1 if self.data[at - 1 : at] == b"\r" else at
+        after = self.find(b"\n", at + 3) + 1 or self.size
+        return _Hit(end, after, self.levels[boundary], line.startswith(b"--", len(boundary)))
 
     def matching(self, line: bytes) -> bytes | None:
         """The longest boundary with which a line begins.

@@ -157,7 +157,7 @@ class Spool:
         self.done = True
 
 
-@attrs.frozen
+@frozen
 class Prepared:
     """A message ready to be inserted: all that can be known of it before the transaction begins."""
 
