@@ -5,7 +5,7 @@ import tempfile
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from moximap.mail import structure
+from moximap.mail import addressfields, media, structure
 from moximap.mail.bodystructure import body, bodystructure
 from moximap.mail.structure import dump, find, load, parse, walk
 
@@ -199,6 +199,30 @@ class BodystructureTests(SynchronousTestCase):
     def test_a_type_without_subtype_is_completed(self) -> None:
         self.assertTrue(self.both(b"Content-Type: text\n\n")[0].startswith(b'("text" "plain"'))
         self.assertIn(b'"octet-stream"', self.both(b"Content-Type: image\n\n")[0])
+
+
+class RememberedTests(SynchronousTestCase):
+    """Short headers and address fields are read once only."""
+
+    def test_a_header_says_the_same_wherever_it_stands_but_for_what_it_leaves_out(self) -> None:
+        parts = b"Content-Type: multipart/%b; boundary=x\r\n\r\n--x\r\n\r\n\r\n--x--\r\n"
+        for _ in range(2):
+            for kind, expected in [(b"mixed", "text"), (b"digest", "message"), (b"mixed", "text")]:
+                self.assertEqual(parse(parts % kind).children[0].type, expected)
+
+    def test_a_part_too_deep_makes_no_other_with_its_header_opaque(self) -> None:
+        header = b"Content-Type: message/rfc822\r\n\r\n"
+        *_, last = walk(parse(header * 200))
+        self.assertEqual(last.subtype, "octet-stream")
+        self.assertEqual(media.of_header(header, media.TEXT).subtype, "rfc822")
+
+    def test_what_is_long_is_not_remembered(self) -> None:
+        for size, is_same in [(10, True), (10_000, False)]:
+            header = b"Content-Type: text/plain; x=" + b"y" * size
+            again = media.of_header(header, media.TEXT)
+            self.assertEqual(media.of_header(header, media.TEXT) is again, is_same)
+            content = b"y" * size + b"@x"
+            self.assertEqual(addressfields.read(content) is addressfields.read(content), is_same)
 
 
 class LimitTests(SynchronousTestCase):
