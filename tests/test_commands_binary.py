@@ -40,6 +40,24 @@ class UnknownEncodingTests(DialogueCase):
             """)
 
 
+    def test_52_messages_before_it_were_sent(self) -> None:
+        for content in (b"\r\nplain", ODD, b"\r\nmore"):
+            self.fill(mailbox="Trash", content=content)
+        self.client().send(b"s SELECT Trash\r\n")
+        self.client().received()
+        self.dialogue("""
+            C: a UID FETCH 1:9 (BINARY[1])
+            S: * 1 FETCH (UID 1 FLAGS (\\Seen) BINARY[1] {5}
+            S: plain)
+            S: a NO [UNKNOWN-CTE] {*}
+            C: b FETCH 1:* FLAGS
+            S: * 1 FETCH (UID 1 FLAGS (\\Seen))
+            S: * 2 FETCH (UID 2 FLAGS ())
+            S: * 3 FETCH (UID 3 FLAGS ())
+            S: b OK {*}
+        """)
+
+
 class NewMessageTests(NotifyCase):
     def test_one_that_cannot_be_decoded_is_told_by_its_uid_and_others_go_on(self) -> None:
         """Who sends such a message must not end what its reader is told (docs/contract.md 61)."""

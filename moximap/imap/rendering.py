@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from moximap.imap.errors import No
 from moximap.imap.fetching import PIECE, Plan, Rows, Streamed
 from moximap.store.errors import Unavailable
 from moximap.store.interfaces import IAccount
@@ -91,21 +92,26 @@ def _render_rows(rows: Iterable[tuple[Any, ...]], plan: Plan, view: View, watch_
     out: list[bytes | Streamed] = []
     unseen: list[int] = []
     size = count = highest = 0
+    before: int | None = None
     for row in rows:
         uid: int = row[0]
-        if watch_seen:
-            row, flags = row[:-1], row[-1]
-            if not item and not flags & SEEN:
-                unseen.append(uid)
-        if plan.modseq is not None:
-            highest = max(highest, row[plan.modseq])
         if item and uid != first:
             break
-        number = view.numbering.number(view, uid)
-        if plan.bulky:
-            line, item = plan.some(number, row, item)
-        else:
-            line = plan.line(number, row)
+        number, columns, begun = view.numbering.number(view, uid), row[:-1] if watch_seen else row, item
+        try:
+            if plan.bulky:
+                line, item = plan.some(number, columns, item)
+            else:
+                line = plan.line(number, columns)
+        except No:
+            if before is None:
+                raise
+            return Rendered(out, before, count, unseen, highest)      # CONTRACT 52: this one is refused then
+        before = uid
+        if watch_seen and not begun and not row[-1] & SEEN:
+            unseen.append(uid)
+        if plan.modseq is not None:
+            highest = max(highest, row[plan.modseq])
         count += not item
         if isinstance(line, bytes):
             out.append(line)
