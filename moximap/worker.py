@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from signal import SIGINT, SIG_IGN, signal
 from typing import Any
 
+from twisted.internet.error import ReactorNotRunning
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.stdio import StandardIO
 from twisted.logger import FileLogObserver, LogEvent, eventAsText, globalLogBeginner
@@ -27,7 +29,7 @@ class _Lifeline(Protocol):
         self._reactor = reactor
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        if self._reactor.running:
+        with suppress(ReactorNotRunning):          # systemd ends all processes of a service at once
             self._reactor.stop()
 
 

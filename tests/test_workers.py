@@ -8,7 +8,12 @@ import re
 import select
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 
+from twisted.internet.error import ReactorNotRunning
+from twisted.trial.unittest import SynchronousTestCase
+
+from moximap import worker
 from tests import beside
 from tests.server import Server, ServerTestCase, add_account, listen, moximap_command, ports_in, twistd
 
@@ -123,6 +128,21 @@ class WorkerTests(ServerTestCase):
         for descriptor in workers:
             self.addCleanup(os.close, descriptor)
             self.assertTrue(select.select([descriptor], [], [], 30)[0], "the worker goes on alone")
+
+
+class LifelineTests(SynchronousTestCase):
+    def test_a_worker_that_is_ending_already_is_not_ended_again(self) -> None:
+        """Who ends a service ends all of its processes, so that the supervisor's end comes behind a SIGTERM."""
+        stopped: list[bool] = []
+
+        def stop() -> None:
+            if stopped:
+                raise ReactorNotRunning
+            stopped.append(True)
+        lifeline = worker._Lifeline(SimpleNamespace(stop=stop))
+        lifeline.connectionLost()
+        lifeline.connectionLost()
+        self.assertEqual(stopped, [True])
 
 
 test_suite = beside.suite(__name__)
