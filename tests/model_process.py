@@ -9,10 +9,10 @@ from twisted.internet.task import Clock
 
 from moximap.identity.authenticator import Authenticator
 from moximap.imap.protocol import IMAPFactory
-from moximap.imap.site import ICall, Limits, Site
+from moximap.imap.site import Limits, Site
 from moximap.net.doorbell import Doorbell
 from moximap.store.directory import Directory
-from moximap.store.threads import DirectPool
+from moximap.store.threads import DirectPool, IPool
 from tests.deflated import DeflatedClient
 from tests.dialogue import Client
 from tests.model_account import Sight
@@ -41,7 +41,7 @@ class _Deflated(DeflatedClient):
 class Process:
     """A server process: it has opened everything for itself."""
 
-    def __init__(self, data: Path, clock: Clock, pool: ICall) -> None:
+    def __init__(self, data: Path, clock: Clock, pool: IPool) -> None:
         self.directory = Directory(data)
         self.doorbell = Doorbell(_NoReactor(), data / "bell")
         self.site = Site(self.directory, Authenticator(self.directory), pool, clock, limits=_PATIENT,

@@ -45,7 +45,7 @@ class InProgressTests(DialogueCase):
     def setUp(self) -> None:
         super().setUp()
         self.pool = self.site.pool = SlowPool(self.clock)
-        self.site.accounts._call = self.pool.call
+        self.site.accounts._pool = self.pool
         self.fill(8)
 
     def select(self) -> Client:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from unittest import mock
 
 from twisted.internet.defer import Deferred
 
 from moximap.imap.commands import search_answer
 from moximap.store.errors import Unavailable
 from moximap.store.interfaces import NewMessage
-from moximap.values import InternalDate, NumSet
+from moximap.values import Changes, InternalDate, NumSet
 from tests.dialogue import HELLO, DialogueCase
 
 DAY = 86400
@@ -259,13 +260,13 @@ class ChangeTests(SearchCase):
             self.select()
             session = self.client().protocol.session
             room = session.room
-            call, read = room.call, Deferred()
-            room.call = lambda *args, read=read: read
-            self.site.accounts.bell("ada")
-            self.client().send(b"a %b UNSEEN\r\n" % command)
-            image = session.selected.image
-            self.clients.pop("").lose()
-            room.call = call
+            read: Deferred[Changes] = Deferred()
+            with mock.patch.object(room.pool, "quick", return_value=read) as quick:
+                self.site.accounts.bell("ada")
+                self.client().send(b"a %b UNSEEN\r\n" % command)
+                quick.assert_called_once()
+                image = session.selected.image
+                self.clients.pop("").lose()
             read.callback(room.store.changes(image.mailbox, image.modseq))
 
     def test_a_failing_store_is_an_answer(self) -> None:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, execute
 from twisted.python.failure import Failure
 
 from moximap.imap.site import Limits, Site
@@ -260,13 +260,26 @@ class HandCranked(DirectPool):
         deferred.callback(result)
 
 
+class _LongOnes(DirectPool):
+    """Quick calls run at once."""
+
+    def __init__(self, pool: HandCranked) -> None:
+        self._pool = pool
+
+    def call(self, function: Any, /, *args: Any, **kwargs: Any) -> Deferred[Any]:
+        return self._pool.call(function, *args, **kwargs)
+
+    def quick(self, function: Any, /, *args: Any, **kwargs: Any) -> Deferred[Any]:
+        return execute(function, *args, **kwargs)
+
+
 class HeldCase(DialogueCase):
     """Calls of the store wait while ``pool.held`` is set."""
 
     def make_site(self) -> Site:
         site = super().make_site()
         self.pool = site.pool = HandCranked()
-        site.accounts._call = self.pool.call
+        site.accounts._pool = _LongOnes(self.pool)
         return site
 
     def crank(self) -> None:
@@ -279,8 +292,7 @@ class HeldCase(DialogueCase):
 class RaceTests(HeldCase):
     def make_site(self) -> Site:
         site = super().make_site()
-        site.accounts._quick = self.pool.quick
-        site.accounts._at_once = self.pool.at_once
+        site.accounts._pool = self.pool
         return site
 
     def test_a_client_that_goes_while_its_command_runs_leaves_nothing_behind(self) -> None:

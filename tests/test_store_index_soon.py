@@ -176,7 +176,7 @@ class HousekeepingTests(IndexCase):
     def test_an_account_that_is_opened_and_written_to_is_indexed(self) -> None:
         self.append(MAIL, MAIL)
         clock = Clock()
-        accounts = OpenAccounts(self.directory, DirectPool().call, clock)
+        accounts = OpenAccounts(self.directory, DirectPool(), clock)
         account = self.successResultOf(Deferred.fromCoroutine(accounts.get("ann")))
         clock.pump([QUIET, PAUSE[0], PAUSE[0]])
         self.assertEqual(self.upto(), 2)

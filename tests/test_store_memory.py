@@ -25,7 +25,7 @@ class MemoryTests(IndexCase):
         self.patch(housework, "ERASE_BATCH", 1)
         for module in (opened, registry):
             self.patch(module, "give_back", lambda: self.given.append(self.clock.seconds()))
-        self.accounts = OpenAccounts(self.directory, DirectPool().call, self.clock)
+        self.accounts = OpenAccounts(self.directory, DirectPool(), self.clock)
         self.opened = self.successResultOf(Deferred.fromCoroutine(self.accounts.get("ann")))
         self.account.set_floor(1 << 60)                 # the other opening reads nothing that is gone
         self.clock.advance(ERASE_DELAY)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol
 
 import attrs
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 import moximap
@@ -19,36 +18,13 @@ from moximap.imap.guarding import Guard
 from moximap.store.interfaces import IDirectory
 from moximap.store.indexing_soon import IIndexer
 from moximap.store.registry import OpenAccounts
+from moximap.store.threads import IPool
 
 if TYPE_CHECKING:
     from moximap.identity.tokens import IInspector
     from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 
     from moximap.imap.session import Session
-
-_T = TypeVar("_T")
-
-
-class ICall(Protocol):
-    """Something that runs blocking functions elsewhere (a Pool), or at once (in tests)."""
-
-    def call(self, function: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Deferred[_T]: ...
-
-    def quick(self, function: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Deferred[_T]:
-        """The same for a small read that memory will most likely answer: perhaps at once."""
-
-    def at_once(self, function: Callable[..., _T], /, *args: Any, **kwargs: Any) -> _T | Deferred[_T]:
-        """The same; what was done at once is given, or raised, as it is."""
-
-    def series(self) -> Callable[..., Deferred[Any]]:
-        """What runs small reads that follow one another, each when the one before has ended."""
-
-    def soon(self, function: Callable[[], None]) -> None:
-        """Called by what `call` runs: do something in the reactor thread meanwhile."""
-
-    def halves(self, function: Callable[..., Callable[[], _T]], /, *args: Any, **kwargs: Any) -> Deferred[_T]:
-        """The same for a function of which what it gives must be called, too: only that must be elsewhere."""
-
 
 class IConnection(Protocol):
     """One connection of a client."""
@@ -95,7 +71,7 @@ class Site:
 
     directory: IDirectory
     authenticator: Authenticator
-    pool: ICall
+    pool: IPool
     reactor: IReactorTime
     limits: Limits = Limits()
     tls: IOpenSSLServerConnectionCreator | None = None
@@ -120,9 +96,7 @@ class Site:
 
     @accounts.default
     def _accounts(self) -> OpenAccounts:
-        pool = self.pool
-        return OpenAccounts(self.directory, pool.call, self.reactor, pool.quick, pool.halves, pool.at_once,
-                            self.indexer)
+        return OpenAccounts(self.directory, self.pool, self.reactor, self.indexer)
 
     @attempts.default
     def _attempts(self) -> AttemptLog:

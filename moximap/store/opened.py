@@ -1,7 +1,7 @@
 """Accounts as this process has them open: shared images, who listens, and what the doorbell said.
 
 The law of this file: everything here is touched in the reactor thread only, and asks the store
-through ``call``.  A write's changes are applied to the images first, then the command answers, then
+through the pool.  A write's changes are applied to the images first, then the command answers, then
 others are told.
 """
 
@@ -22,12 +22,12 @@ from moximap.store.indexing_soon import IIndexer, IndexSoon
 from moximap.store.interfaces import IAccount
 from moximap.store.listings import Listings
 from moximap.store.memory import give_back
+from moximap.store.threads import IPool
 from moximap.values import Changes, Mailbox, Opened, Written
 
 log = Logger()
 
 _W = TypeVar("_W", bound=Written)
-Call = Callable[..., Deferred[Any]]
 Listener = Callable[[int | None], None]
 #: Called after a write with the account's name, the modseq, and whether its number matters to others: what
 #: was expunged is erased when all have gone past it.
@@ -50,20 +50,12 @@ class IReader(Protocol):
 
 
 class OpenAccount:
-    """One account: its store, its images, its listeners.  ``users`` counts sessions.
+    """One account: its store, its images, its listeners.  ``users`` counts sessions."""
 
-    ``call`` runs a blocking function elsewhere, ``quick`` a small read perhaps at once, ``halves`` one that
-    begins a write perhaps at once, and what that gives, which commits it, elsewhere.  ``at_once`` is as
-    ``quick``, but gives or raises what was done at once as it is.
-    """
-
-    def __init__(self, store: IAccount, call: Call, quick: Call, halves: Call, at_once: Callable[..., Any],
-                 reactor: IReactorTime, turn: Turn, indexer: IIndexer, index_turn: Turn) -> None:
+    def __init__(self, store: IAccount, pool: IPool, reactor: IReactorTime, turn: Turn, indexer: IIndexer,
+                 index_turn: Turn) -> None:
         self.store = store
-        self.call = call
-        self._quick = quick
-        self._halves = halves
-        self._at_once = at_once
+        self.pool = pool
         self._ids: dict[str, int] = {}
         self.few_names = False                    # of mailboxes, when they were last listed
         self.users = 0
@@ -84,7 +76,7 @@ class OpenAccount:
         self.readers: set[IReader] = set()
         self.on_write: OnWrite = lambda account, modseq, again: None
         self.flag_bytes: dict[int, bytes] = {}
-        self.listings = Listings(lambda: call(store.mailboxes), lambda: self.moment)
+        self.listings = Listings(lambda: pool.call(store.mailboxes), lambda: self.moment)
 
     # flags
 
@@ -104,7 +96,7 @@ class OpenAccount:
         start = self.heard
         image = self.images.get(self._ids.get(name, 0))
         if image is not None:
-            mailbox: Mailbox = await self._quick(self.store.mailbox, name)
+            mailbox: Mailbox = await self.pool.quick(self.store.mailbox, name)
         if image is not None and self.images.get(mailbox.id) is image and mailbox.modseq <= image.modseq:
             self._hold(image)                           # nothing has happened in it
         else:
@@ -119,9 +111,9 @@ class OpenAccount:
         self._last = max([self._last, *(image.modseq for image in self.images.values())])
         known = {id: image.modseq for id, image in self.images.items()}
         cached = self._ids.get(name) in known           # then there is little to read
-        opened: Opened = await (self._quick if cached else self.call)(self.store.open, name, known)
+        opened: Opened = await (self.pool.quick if cached else self.pool.call)(self.store.open, name, known)
         if opened.changes.since and opened.mailbox.id not in self.images:
-            opened = await self.call(self.store.open, name, {})
+            opened = await self.pool.call(self.store.open, name, {})
         image = self.images.get(opened.mailbox.id)
         if image is None:
             image = self.images[opened.mailbox.id] = Image(opened.changes)
@@ -183,7 +175,7 @@ class OpenAccount:
         done: Deferred[None] = Deferred()
         self._refreshing[image.mailbox] = done
         try:
-            changes: Changes = await self._quick(self.store.changes, image.mailbox, image.modseq)
+            changes: Changes = await self.pool.quick(self.store.changes, image.mailbox, image.modseq)
             image.apply(changes)
             image.checked = max(image.checked, start)
         finally:
@@ -197,13 +189,13 @@ class OpenAccount:
 
         It is applied even where the caller stopped waiting.
         """
-        return self._taken_in(self.call(method, *args, **kwargs))
+        return self._taken_in(self.pool.call(method, *args, **kwargs))
 
     def write_few(self, method: Callable[..., _W], *args: Any, **kwargs: Any) -> _W | Deferred[_W]:
         """The same for a method that changes few rows, needs no sync, and has ``now``: perhaps at once,
         if nobody else is writing; then what was written is given as it is."""
         try:
-            tried: _W | Deferred[_W] = self._at_once(method, *args, now=True, **kwargs)
+            tried: _W | Deferred[_W] = self.pool.at_once(method, *args, now=True, **kwargs)
         except Busy:
             return self.write(method, *args, **kwargs)
         if isinstance(tried, Written):                # nobody can have stopped waiting
@@ -214,12 +206,12 @@ class OpenAccount:
     def write_in_halves(self, begin: Callable[..., Callable[[], _W]], method: Callable[..., _W],
                         *args: Any) -> Deferred[_W]:
         """The same for a method that must be durable: ``begin``, perhaps at once, does all but the commit."""
-        return self._taken_in(self._halves(begin, *args).addErrback(self._busy, method, *args))
+        return self._taken_in(self.pool.halves(begin, *args).addErrback(self._busy, method, *args))
 
     def _busy(self, failure: Failure, method: Callable[..., _W], *args: Any, **kwargs: Any) -> Deferred[_W]:
         """What could not be done at once is done elsewhere."""
         failure.trap(Busy)  # type: ignore[no-untyped-call]
-        return self.call(method, *args, **kwargs)
+        return self.pool.call(method, *args, **kwargs)
 
     def _taken_in(self, written: Deferred[_W]) -> Deferred[_W]:
         ours: Deferred[_W] = Deferred()
@@ -273,7 +265,7 @@ class OpenAccount:
         floor = self.floor()
         if floor < self._last:
             self._erasing.soon()                  # somebody was not told everything yet
-        return self.call(self._erase_to, floor, limit).addCallback(self._erased)
+        return self.pool.call(self._erase_to, floor, limit).addCallback(self._erased)
 
     def _erase_to(self, floor: int, limit: int) -> bool:
         self.store.set_floor(floor)
@@ -286,7 +278,7 @@ class OpenAccount:
         return more
 
     def _in_background(self, function: Callable[..., object], *args: object) -> None:
-        self.call(function, *args).addErrback(self._failed)
+        self.pool.call(function, *args).addErrback(self._failed)
 
     def _failed(self, failure: Failure) -> None:
         if isinstance(failure.value, NoSpace):

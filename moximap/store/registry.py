@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from math import inf
-from typing import Any, Protocol
+from typing import Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -15,8 +13,8 @@ from moximap.store.housework import Turn
 from moximap.store.indexing_soon import IIndexer, IndexHere
 from moximap.store.interfaces import IAccount, IDirectory
 from moximap.store.memory import give_back
-from moximap.store.opened import Call, OpenAccount
-from moximap.store.threads import both
+from moximap.store.opened import OpenAccount
+from moximap.store.threads import IPool
 
 log = Logger()
 
@@ -66,17 +64,13 @@ class Nobody:
 class OpenAccounts:
     """The accounts that this process has open, by name."""
 
-    def __init__(self, directory: IDirectory, call: Call, reactor: IReactorTime,
-                 quick: Call | None = None, halves: Call | None = None,
-                 at_once: Callable[..., Any] | None = None, indexer: IIndexer | None = None) -> None:
+    def __init__(self, directory: IDirectory, pool: IPool, reactor: IReactorTime,
+                 indexer: IIndexer | None = None) -> None:
         self._directory = directory
-        self._call = call
-        self._quick = quick or call
-        self._halves = halves or partial(call, both)
-        self._at_once = at_once or call
+        self._pool = pool
         self._reactor = reactor
         self._turn = Turn(reactor, lambda: self.others.silent())
-        self._indexer = indexer or IndexHere(call)
+        self._indexer = indexer or IndexHere(pool.call)
         self._index_turn = self._turn
         if indexer is not None:
             self._index_turn = Turn(reactor, self._turn.silent, indexer.pace.pause)
@@ -112,15 +106,14 @@ class OpenAccounts:
         waiting = self._opening[name] = []
         self.others.want(name)
         try:
-            store: IAccount = await self._call(self._directory.open, name)
+            store: IAccount = await self._pool.call(self._directory.open, name)
         except Exception as error:
             self.others.unwant(name)
             for other in self._opening.pop(name):
                 other.errback(error)
             raise
-        account = self._open[name] = OpenAccount(store, self._call, self._quick, self._halves,
-                                                 self._at_once, self._reactor, self._turn, self._indexer,
-                                                 self._index_turn)
+        account = self._open[name] = OpenAccount(store, self._pool, self._reactor, self._turn,
+                                                 self._indexer, self._index_turn)
         account.keep_house()
         account.on_write = lambda name, modseq, again: self.others.ring(name, modseq, again)
         for other in self._opening.pop(name):
@@ -157,7 +150,7 @@ class OpenAccounts:
         self._resting = None
         stores = [self._open[name].store for name in self._tired & self._closing.keys()]
         self._tired.clear()
-        self._call(_rest, stores, not self._turn.busy).addErrback(
+        self._pool.call(_rest, stores, not self._turn.busy).addErrback(
             lambda failure: log.failure("accounts that nobody uses do not rest", failure=failure))
 
     def bell(self, name: str | None, modseq: int = 0) -> None:
@@ -186,7 +179,7 @@ class OpenAccounts:
     def _shut(self, account: OpenAccount) -> None:
         self.others.unwant(account.store.name)
         account.closing()
-        self._call(account.store.close).addErrback(lambda failure: None)
+        self._pool.call(account.store.close).addErrback(lambda failure: None)
 
 
 def _rest(stores: list[IAccount], quiet: bool) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from resource import RUSAGE_THREAD, getrusage
 from threading import Lock, Thread
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import attrs
 from twisted.application.service import Service
@@ -34,6 +34,27 @@ DISTRUST = 200
 MEANWHILE = 0.0005
 
 _Job = tuple["Deferred[Any]", Callable[..., Any], tuple[Any, ...], dict[str, Any]]
+
+
+class IPool(Protocol):
+    """Something that runs blocking functions elsewhere (a Pool), or at once (in tests)."""
+
+    def call(self, function: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Deferred[_T]: ...
+
+    def quick(self, function: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Deferred[_T]:
+        """The same for a small read that memory will most likely answer: perhaps at once."""
+
+    def at_once(self, function: Callable[..., _T], /, *args: Any, **kwargs: Any) -> _T | Deferred[_T]:
+        """The same; what was done at once is given, or raised, as it is."""
+
+    def halves(self, function: Callable[..., Callable[[], _T]], /, *args: Any, **kwargs: Any) -> Deferred[_T]:
+        """The same for a function of which what it gives must be called, too: only that must be elsewhere."""
+
+    def series(self) -> Callable[..., Deferred[Any]]:
+        """What runs small reads that follow one another, each when the one before has ended."""
+
+    def soon(self, function: Callable[[], None]) -> None:
+        """Called by what `call` runs: do something in the reactor thread meanwhile."""
 
 
 @attrs.define(eq=False)

@@ -17,10 +17,10 @@ from moximap.imap.grammar import Cursor
 from moximap.imap.messageset import MessageSet
 from moximap.imap.sequences import Sequence_
 from moximap.imap.session import Session
-from moximap.imap.site import ICall
 from moximap.imap.view import Drawn, StoreAnswer, View
 from moximap.imap.waiting import Progress
 from moximap.store.errors import NoSuchMailbox
+from moximap.store.threads import IPool
 from moximap.values import Changes, Known, NumSet, Stored, frozen
 
 _HOW: dict[bytes, Literal["+", "-", "="]] = {b"+": "+", b"-": "-", b"": "="}
@@ -96,7 +96,7 @@ class Draft:
     Not of keywords: their names may not be known before they are committed.
     """
 
-    def __init__(self, pool: ICall, view: View, flags: tuple[str, ...], silent: bool) -> None:
+    def __init__(self, pool: IPool, view: View, flags: tuple[str, ...], silent: bool) -> None:
         self._drawn: Drawn | None = None
         self._pool = pool
         self._view = view
