@@ -49,7 +49,7 @@ class TornTests(DialogueCase):
         for path in (self.data / "accounts" / "ada" / "large").glob("*/*"):
             path.unlink()
         client.send(b"b FETCH 1 BODY.PEEK[]\r\n")
-        self.assertRegex(client.received(), rb"BODY\[\] \{\d+\}\r\n\* BYE \[UNAVAILABLE\] [^\r]*\r\n$")
+        self.assertRegex(client.received(), rb"BODY\[\] \{\d+\}\r\n$")           # a BYE would be taken for its text
         self.assertTrue(client.transport.disconnecting)
 
 
