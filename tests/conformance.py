@@ -60,7 +60,7 @@ TESTS: Final = {
     "copy": "test_commands_messages", "enable": "test_commands_basic", "esearch": "test_commands_search_returns",
     "expunge": "test_commands_messages", "fetch": "test_commands_messages", "list_metadata": "test_commands_metadata",
     "login": "test_commands_basic", "lsub": "test_commands_list_lsub", "noop": "test_commands_basic",
-    "oauth": "test_tokens*", "qresync": "test_commands_condstore", "search_within": "test_commands_search_keys",
+    "oauth": "test_tokens*", "search_within": "test_commands_search_keys",
     "searchres": "test_commands_search_returns", "select": "test_commands_basic", "sort_display": "test_commands_sort",
     "store": "test_commands_messages"}
 

@@ -70,7 +70,9 @@ class Known:
         best = 0
         if self.match is not None:
             for number, uid in zip(*self.match, strict=True):
-                if number <= len(uids) and uids[number - 1] == uid:
+                if number > len(uids):
+                    break                          # as all that follow: there may be four billion of them
+                if uids[number - 1] == uid:
                     best = uid
         return best
 
