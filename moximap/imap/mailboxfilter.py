@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import attrs
@@ -21,7 +22,7 @@ class Filter:
     """``kind`` in upper case; ``names``: those behind it, if it is of a kind that has them."""
 
     kind: bytes
-    names: tuple[str, ...] = ()
+    names: frozenset[str] = frozenset()
 
     @property
     def selected(self) -> bool:
@@ -36,12 +37,13 @@ class Filter:
             return name == mailboxname.INBOX           # where mail is delivered
         if self.kind == b"SUBSCRIBED":
             return subscribed
-        return name in self.names or any(self._below(name, top) for top in self.names)
+        return name in self.names or any(top in self.names for top in self._above(name))
 
-    def _below(self, name: str, top: str) -> bool:
+    def _above(self, name: str) -> Sequence[str]:
+        """Names that mean a mailbox as well, to be looked up: there may be thousands of both."""
         if self.kind == b"SUBTREE":
-            return name.startswith(top + mailboxname.SEPARATOR)
-        return self.kind == b"SUBTREE-ONE" and name.rpartition(mailboxname.SEPARATOR)[0] == top
+            return mailboxname.parents(name)
+        return (name.rpartition(mailboxname.SEPARATOR)[0],) if self.kind == b"SUBTREE-ONE" else ()
 
 
 def parse_filter(p: Cursor) -> Filter:
@@ -53,4 +55,4 @@ def parse_filter(p: Cursor) -> Filter:
         raise Bad(f"unknown mailbox filter {kind.decode()}")
     p.sp()
     names = p.list_of(p.mailbox) if p.peek() == b"(" else [p.mailbox()]
-    return Filter(kind, tuple(dict.fromkeys(names)))
+    return Filter(kind, frozenset(names))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -14,10 +14,13 @@ from moximap.imap.commands.listing import (Choice, Entry, Test, answer, any_of, 
                                            exists, is_subscribed, line, root)
 from moximap.imap.commands.status import Items, asked_all, parse_items, status_line
 from moximap.imap.dialect import LOGGED_IN, Capability, Extension, Spec
-from moximap.imap.errors import Bad
+from moximap.imap.errors import Bad, No
 from moximap.imap.grammar import Cursor
 from moximap.imap.session import Session
 from moximap.store.interfaces import IAccount
+
+#: Patterns of one LIST, each of which is compared with each name; clients have a few.
+MOST_PATTERNS: Final = 100
 
 
 @attrs.frozen
@@ -114,6 +117,8 @@ def parse(p: Cursor) -> List | Root:
     p.sp()
     many = p.peek() == b"("
     patterns = p.list_of(p.list_mailbox) if many else [p.list_mailbox()]
+    if len(patterns) > MOST_PATTERNS:
+        raise No(f"a LIST has {MOST_PATTERNS} patterns at most", b"LIMIT")
     returns = _returns(p)
     if returns is None and not (extended or many) and not patterns[0]:
         return Root()

@@ -11,6 +11,7 @@ from moximap.imap.commands.fetch import parse_item
 from moximap.imap.errors import Bad, No
 from moximap.imap.fetching import IFetchItem
 from moximap.imap.grammar import Cursor
+from moximap.imap.mailboxname import SEPARATOR, parents
 
 NEW: Final = b"MESSAGENEW"
 EXPUNGE: Final = b"MESSAGEEXPUNGE"
@@ -25,6 +26,10 @@ _MESSAGE_EVENTS: Final = frozenset((NEW, EXPUNGE, FLAGS))
 EVENTS: Final = {NEW: b"MessageNew", EXPUNGE: b"MessageExpunge", FLAGS: b"FlagChange",
                  NAME: b"MailboxName", SUBSCRIPTION: b"SubscriptionChange",
                  METADATA: b"MailboxMetadataChange", SERVER: b"ServerMetadataChange"}
+
+
+#: Each is asked about each mailbox, while nobody else is served; more are refused (RFC 5465 section 3.1).
+MOST_GROUPS: Final = 32
 
 
 class IFilter(Protocol):
@@ -61,15 +66,16 @@ class Names:
 class Trees:
     """Mailboxes and what is below them.  ``one``: directly below (RFC 7377 2.2)."""
 
-    tops: tuple[str, ...]
+    tops: frozenset[str]
     one: bool
 
     def has(self, name: str, subscribed: Collection[str]) -> bool:
-        return any(name == top or self._below(name, top) for top in self.tops)
-
-    def _below(self, name: str, top: str) -> bool:
-        above = top + "/" if top else ""
-        return name.startswith(above) and not (self.one and "/" in name[len(above):])
+        """By looking up what is above: there may be thousands of tops, and of mailboxes."""
+        if name in self.tops:
+            return True
+        if self.one:
+            return name.rpartition(SEPARATOR)[0] in self.tops
+        return "" in self.tops or any(above in self.tops for above in parents(name))
 
 
 @attrs.frozen
@@ -127,6 +133,8 @@ def parse_groups(p: Cursor) -> Wishes:
     while not p.only_spaces():
         p.sp()
         groups.append(_group(p))
+        if len(groups) > MOST_GROUPS:
+            raise No(f"a NOTIFY has {MOST_GROUPS} groups at most", b"NOTIFICATIONOVERFLOW")
     if sum(group.where is None for group in groups) > 1:
         raise Bad("the selected mailbox can be named once only")
     return Wishes(tuple(groups))
@@ -192,7 +200,7 @@ _FILTERS: Final[dict[bytes, Callable[[Cursor], IFilter | None]]] = {
     b"INBOXES": lambda p: Personal(),
     b"PERSONAL": lambda p: Personal(),
     b"SUBSCRIBED": lambda p: Subscribed(),
-    b"SUBTREE": lambda p: Trees(tuple(_mailboxes(p)), one=False),
-    b"SUBTREE-ONE": lambda p: Trees(tuple(_mailboxes(p)), one=True),
+    b"SUBTREE": lambda p: Trees(frozenset(_mailboxes(p)), one=False),
+    b"SUBTREE-ONE": lambda p: Trees(frozenset(_mailboxes(p)), one=True),
     b"MAILBOXES": lambda p: Names(frozenset(_mailboxes(p))),
 }
