@@ -116,11 +116,11 @@ class CheckpointTests(StoreCase, OnDisk):
         self.patch(checkpointing, "COPY", 1)
         self.append(LARGE[:100_000])
         self.directory._checkpointer.close()
-        self.assertGreater(self.directory._checkpointer._copied[self.home / "mail.db"], 20)
+        self.assertGreater(self.directory._checkpointer._copied[str(self.home / "mail.db")], 20)
 
     def test_what_was_copied_is_not_copied_again(self) -> None:
-        checkpointer, path = Checkpointer(), Path("x")
-        asked: list[Path] = []
+        checkpointer, path = Checkpointer(), "x"
+        asked: list[str] = []
         self.patch(checkpointer, "_enqueue", lambda path, pages: asked.append(path))
         checkpointer._copied[path] = 5000
         checkpointer.committed(path, 5100)
@@ -131,18 +131,18 @@ class CheckpointTests(StoreCase, OnDisk):
         self.assertEqual(checkpointer._copied[path], 0)
 
     def test_what_is_committed_while_a_log_is_copied_asks_for_no_second_time(self) -> None:
-        checkpointer, path = Checkpointer(), Path("x")
+        checkpointer, path = Checkpointer(), "x"
         copied: list[Path] = []
 
-        def checkpoint(path: Path) -> int:
-            copied.append(path)
+        def checkpoint(of: Path) -> int:
+            copied.append(of)
             checkpointer.committed(path, checkpointing.COPY + 1)
             return checkpointing.COPY + 1
 
         self.patch(checkpointing, "checkpoint", checkpoint)
         checkpointer.committed(path, checkpointing.COPY)
         checkpointer.close()
-        self.assertEqual(copied, [path])
+        self.assertEqual(copied, [Path(path)])
 
     def test_a_log_that_is_too_long_begins_anew(self) -> None:
         self.patch(checkpointing, "RESTART", 1)

@@ -87,7 +87,7 @@ class Account:
         self._readers.close()
         self._writer.close()
         if self._checkpointer is not None:
-            self._checkpointer.forget(self._path)
+            self._checkpointer.forget(str(self._path))
         self._presence.leave()
 
     # mailboxes
@@ -312,10 +312,10 @@ class Account:
     def _connect_writer(self) -> apsw.Connection:
         connection = database.connect(self._path, write=True)
         if self._checkpointer is not None:
-            committed = self._checkpointer.committed
+            committed, path = self._checkpointer.committed, str(self._path)
 
             def hook(connection: apsw.Connection, name: str, pages: int) -> int:
-                committed(self._path, pages)
+                committed(path, pages)
                 return apsw.SQLITE_OK
 
             connection.set_wal_hook(hook)

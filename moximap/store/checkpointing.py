@@ -29,12 +29,12 @@ class Checkpointer:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._copied: dict[Path, int] = {}
-        self._due: dict[Path, int] = {}
-        self._queue: SimpleQueue[Path | None] = SimpleQueue()
+        self._copied: dict[str, int] = {}          # by path; to look for a Path takes longer
+        self._due: dict[str, int] = {}
+        self._queue: SimpleQueue[str | None] = SimpleQueue()
         self._thread: Thread | None = None
 
-    def committed(self, path: Path, pages: int) -> None:
+    def committed(self, path: str, pages: int) -> None:
         """A log has so many pages now; those that were copied already still count among them."""
         copied = self._copied.get(path, 0)
         if pages < copied:
@@ -42,7 +42,7 @@ class Checkpointer:
         if pages - copied >= COPY and path not in self._due:
             self._enqueue(path, pages)
 
-    def forget(self, path: Path) -> None:
+    def forget(self, path: str) -> None:
         """The account was closed."""
         self._copied.pop(path, None)
 
@@ -54,7 +54,7 @@ class Checkpointer:
             self._queue.put(None)
             thread.join()
 
-    def _enqueue(self, path: Path, pages: int) -> None:
+    def _enqueue(self, path: str, pages: int) -> None:
         with self._lock:
             self._due[path] = pages
             if self._thread is None:
@@ -65,11 +65,11 @@ class Checkpointer:
     def _work(self) -> None:
         while (path := self._queue.get()) is not None:
             try:
-                self._copied[path] = checkpoint(path)
+                self._copied[path] = checkpoint(Path(path))
             except apsw.BusyError:
                 self._copied[path] = self._due.get(path, 0)      # another process does it
             except apsw.Error:
-                self._log.failure("checkpoint of {path} failed", path=str(path))
+                self._log.failure("checkpoint of {path} failed", path=path)
             self._due.pop(path, None)      # not before: what is committed meanwhile asks for no second one
 
 

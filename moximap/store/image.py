@@ -54,8 +54,8 @@ class Image:
             self._update(changes)
         self.modseq = changes.modseq
         for modseqs in (changes.modseqs, changes.expunged_modseqs):
-            if modseqs:
-                self.highest = max(self.highest, modseqs[-1] if changes.since else max(modseqs))
+            if modseqs and (highest := modseqs[-1] if changes.since else max(modseqs)) > self.highest:
+                self.highest = highest
         self._remember(changes)
         return True
 

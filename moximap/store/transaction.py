@@ -149,7 +149,7 @@ class Transaction:
 
     def modseq_of(self, id: int) -> int | None:
         """The modseq of a mailbox's last change, None where it was removed."""
-        cursor = self.execute("SELECT modseq FROM mailbox WHERE id = ? AND NOT removed", (id,))
+        cursor = self.alter("SELECT modseq FROM mailbox WHERE id = ? AND NOT removed", (id,))
         modseq: int | None = cursor.get
         return modseq
 
