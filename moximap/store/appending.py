@@ -46,7 +46,7 @@ def insert(transaction: Transaction, mailbox: Mailbox,
     codes = array("Q", [interned[message.flags] for message in messages])
     contents = add_contents(transaction, messages)
     modseq, now = transaction.modseq, int(time())
-    transaction.executemany(MESSAGE, [
+    transaction.insert(MESSAGE, [
         (mailbox.id, uid, modseq, modseq, code, m.date.seconds, m.date.zone, now, m.size, content)
         for uid, code, content, m in zip(uids, codes, contents, messages, strict=True)])
     return uids, codes
@@ -56,12 +56,12 @@ def add_contents(transaction: Transaction, messages: Sequence[Prepared]) -> list
     """The rows of what messages consist of, and their threads; gives the ids."""
     contents = [transaction.next_content() for _ in messages]
     threads = threadids.assign(transaction, contents, messages)
-    transaction.executemany(_CONTENT, [
+    transaction.insert(_CONTENT, [
         (content, m.size, m.header_size, m.sha256, thread, m.file, m.head, m.body)
         for content, thread, m in zip(contents, threads, messages, strict=True)])
-    transaction.executemany(_SUMMARY, [
+    transaction.insert(_SUMMARY, [
         (content, *m.summary) for content, m in zip(contents, messages, strict=True)])
-    transaction.executemany(_DIGEST, [
+    transaction.insert(_DIGEST, [
         (content, *m.digest) for content, m in zip(contents, messages, strict=True)])
     return contents
 

@@ -33,7 +33,7 @@ def assign(transaction: Transaction, contents: Sequence[int], messages: Sequence
         known |= fresh
         new |= fresh
         threads.append(thread)
-    transaction.executemany("INSERT INTO messageid (hash, thread) VALUES (?, ?)", sorted(new.items()))
+    transaction.insert("INSERT INTO messageid (hash, thread) VALUES (?, ?)", sorted(new.items()))
     return threads
 
 

@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeVar
 
 import attrs
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, execute
+from twisted.internet.defer import Deferred, execute, fail
 from twisted.internet.interfaces import IReactorFDSet, IReactorFromThreads, IReactorTime, IReadDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -159,13 +159,13 @@ class Pool(Service):
         if self._distrust or len(self._workers) - len(self._idle) >= self._size:
             self._distrust = max(self._distrust - 1, 0)
             return self.call(both, function, *args, **kwargs)
-        return self.quick(function, *args, **kwargs).addCallback(self._elsewhere)
-
-    def _elsewhere(self, second: Callable[[], _T]) -> Deferred[_T]:
-        """The second half must be done, even here where the system has no more threads."""
+        try:
+            second = self._judged(function, *args, **kwargs)
+        except BaseException:
+            return fail()
         try:
             return self.call(second)
-        except RuntimeError:
+        except RuntimeError:                       # no more threads: it must be done all the same
             return execute(second)
 
     def stopService(self) -> None:
