@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 
 import attrs
 
@@ -11,7 +12,7 @@ from moximap.imap import encoding
 from moximap.imap.commands.esearch import All
 from moximap.imap.commands.search import parse_options
 from moximap.imap.commands.search_answer import Found, Option, esearch
-from moximap.imap.commands.search_finding import Selected, find
+from moximap.imap.commands.search_finding import Allowance, Selected, find
 from moximap.imap.commands.search_program import IKey, Program, parse_program
 from moximap.imap.commands.search_tree import NOTHING, simplify
 from moximap.imap.commands.searchres import Save
@@ -39,9 +40,9 @@ def places(uids: array[int], numbers: Sequence_) -> NumSet:
 class Here(Selected):
     """The selected mailbox; its sequence numbers may lie behind its end."""
 
-    def uids(self, numbers: MessageSet) -> NumSet:
+    def _uids(self, numbers: MessageSet) -> NumSet:
         if numbers.uid or numbers.numbers is None:
-            return super().uids(numbers)
+            return super()._uids(numbers)
         self.session.numbering.check()
         return places(self.session.selected.uids, numbers.numbers)
 
@@ -53,11 +54,20 @@ class There:
         self._session = session
         self._account = account
         self._mailbox = mailbox
+        self._allowance = Allowance()
+
+    @cached_property
+    def _all(self) -> array[int]:
+        """The UIDs of its messages: read once, however many sets there are."""
+        return self._account.changes(self._mailbox.id, 0).uids
 
     def uids(self, numbers: MessageSet) -> NumSet:
+        return self._allowance.spend(self._uids(numbers), len(self._all))
+
+    def _uids(self, numbers: MessageSet) -> NumSet:
         if numbers.numbers is None:
             raise No("$ is of the selected mailbox")
-        uids = self._account.changes(self._mailbox.id, 0).uids
+        uids = self._all
         if not numbers.uid:
             self._session.numbering.check()
             return places(uids, numbers.numbers)

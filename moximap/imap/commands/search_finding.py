@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
+from typing import Final
 
 import attrs
 
 from moximap.imap.commands.search_memory import Columns, from_memory, from_uids, matching
 from moximap.imap.commands.search_program import IKey, IScope
 from moximap.imap.commands.search_tree import NOTHING, simplify, split
+from moximap.imap.errors import No
 from moximap.imap.messageset import MessageSet
 from moximap.imap.session import Gone, Session
 from moximap.imap.view import View
@@ -22,13 +24,39 @@ from moximap.searchtree import SearchTree
 from moximap.values import NumSet
 
 
+#: What the sets of messages in one search may come to, in ranges, where there are more sets than a few.
+#: They are joined while nobody else is served, and "$" alone may have a range for each second message.
+MOST_RANGES: Final = 200_000
+FEW_SETS: Final = 10
+
+
+@attrs.define
+class Allowance:
+    """How many sets of messages a search has had, and what they came to."""
+
+    sets: int = 0
+    ranges: int = 0
+
+    def spend(self, uids: NumSet, messages: int) -> NumSet:
+        """The same set, of a mailbox with so many messages; No where it is too much."""
+        self.sets += 1
+        self.ranges += len(uids.ranges) + messages // 256
+        if self.sets > FEW_SETS and self.ranges > MOST_RANGES:
+            raise No("the sets of messages in this search come to too much", b"LIMIT")
+        return uids
+
+
 @attrs.frozen
 class Selected:
     """The selected mailbox as what a program is about."""
 
     session: Session
+    allowance: Allowance = attrs.field(factory=Allowance)
 
     def uids(self, numbers: MessageSet) -> NumSet:
+        return self.allowance.spend(self._uids(numbers), len(self.session.selected.uids))
+
+    def _uids(self, numbers: MessageSet) -> NumSet:
         view = self.session.selected
         if numbers.numbers is None:
             return self.session.saved

@@ -1,0 +1,53 @@
+"""Many sets of messages in one search: what they come to is limited, as they are joined while nobody else is served."""
+
+from __future__ import annotations
+
+from moximap.imap.commands import search_finding
+from tests.dialogue import DialogueCase
+
+
+class SetTests(DialogueCase):
+    """Every other message is gone, so that each set of all the others is one of six ranges."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.patch(search_finding, "MOST_RANGES", 60)
+        self.fill(12)
+        self.client().send(b"s SELECT INBOX\r\nt STORE 2,4,6,8,10,12 +FLAGS.SILENT (\\Deleted)\r\nu EXPUNGE\r\n"
+                           b"v SEARCH RETURN (SAVE) ALL\r\n")
+        self.assertIn(b"v OK", self.client().received())
+
+    def test_a_few_sets_may_be_of_any_size(self) -> None:
+        self.patch(search_finding, "MOST_RANGES", 0)
+        for key in ("$", "1:*", "NOT $"):
+            self.dialogue(f"""
+                C: a SEARCH RETURN (COUNT) {" ".join([key] * 10)}
+                S: * ESEARCH (TAG "a") COUNT {{*}}
+                S: a OK {{*}}
+            """)
+
+    def test_many_may_not_be_large_all_together(self) -> None:
+        for key in ("$", "1:*", "NOT $", "OR $ SEEN", "(1:* ALL)"):
+            for command in ("SEARCH", "SORT (DATE) UTF-8", "ESEARCH IN (selected)"):
+                self.dialogue(f"""
+                    C: a {command} {" ".join([key] * 11)}
+                    S: a NO [LIMIT] {{*}}
+                """)
+
+    def test_many_small_ones_are_as_before(self) -> None:
+        self.dialogue(f"""
+            C: a SEARCH {" ".join(["1 UID 1"] * 30)}
+            S: * SEARCH 1
+            S: a OK {{*}}
+        """)
+
+    def test_of_other_mailboxes_no_more_is_asked(self) -> None:
+        self.client().send(b"w UNSELECT\r\n")
+        self.client().received()
+        self.dialogue(f"""
+            C: a ESEARCH IN (mailboxes INBOX) {" ".join(["1:*"] * 11)}
+            S: a NO [LIMIT] {{*}}
+            C: b ESEARCH IN (mailboxes INBOX) {" ".join(["1:*"] * 10)}
+            S: * ESEARCH (TAG "b" MAILBOX INBOX UIDVALIDITY {{v}}) UID ALL 1,3,5,7,9,11
+            S: b OK {{*}}
+        """)
