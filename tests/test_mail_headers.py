@@ -231,6 +231,7 @@ class SubjectTests(SynchronousTestCase):
             ("", ""),
             ("regarding", "regarding"),
             ("[unclosed re: x", "[unclosed re: x"),
+            ("[a] [", "["),
             ("re : [x] : y", ": y"),
         ]:
             self.assertEqual(base_subject(subject), base, subject)

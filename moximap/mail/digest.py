@@ -13,7 +13,7 @@ from moximap.mail.subject import base_subject
 from moximap.mail.text import preview
 from moximap.values import frozen
 
-VERSION = 2
+VERSION = 3
 
 # What is kept of a decoded subject; ENVELOPE has all of it.
 LONGEST_SUBJECT = 10_000

@@ -6,7 +6,7 @@ import re
 LONGEST = 2000
 
 _spaces = re.compile(r"[ \t\r\n]{2,}+|[\t\r\n]").sub
-_blobs = re.compile(r"(?:\[[^\[\]]*+\][ ]*+)*+").match
+_blobs = re.compile(r"(?:\[[^\[\]]*+\][ ]*+)*").match  # possessive, Python 3.11.2 would go on behind "[Fw"
 _refwd = re.compile(r"(?:re|fwd?)[ ]*+(?:\[[^\[\]]*+\][ ]*+)?:[ ]*+", re.IGNORECASE).match
 
 
