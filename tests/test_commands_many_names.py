@@ -62,3 +62,15 @@ class LimitTests(DialogueCase):
             C: b LIST "" ({" ".join(["x"] * 100)})
             S: b OK {{*}}
         """)
+
+    def test_a_list_of_too_many_annotations_is_refused(self) -> None:
+        def entries(count: int) -> str:
+            return " ".join(f"/private/e{n}" for n in range(count))
+        self.dialogue(f"""
+            C: a LIST "" INBOX RETURN (METADATA ({entries(101)}))
+            S: a NO [LIMIT] {{*}}
+            C: b LIST "" INBOX RETURN (METADATA ({entries(100)}))
+            S: * LIST {{*}}
+            S: * METADATA {{*}}
+            S: b OK {{*}}
+        """)

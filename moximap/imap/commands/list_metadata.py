@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from moximap.imap.commands.list import Return
 from moximap.imap.commands.listing import Entry
 from moximap.imap.commands.metadata import entry_name, response
 from moximap.imap.dialect import Capability, Extension, logged_in
+from moximap.imap.errors import No
 from moximap.imap.grammar import Cursor
 from moximap.imap.session import Session
 from moximap.store.interfaces import IAccount
 
+#: Entries of one LIST, each of which is told of each mailbox; all together are made in memory.
+MOST_ENTRIES: Final = 100
 Entries = tuple[str, ...]
 Read = tuple[Entries, Mapping[int, Mapping[str, bytes]]]
 
@@ -19,7 +23,10 @@ Read = tuple[Entries, Mapping[int, Mapping[str, bytes]]]
 def parse(p: Cursor) -> Entries:
     """SP "(" entry *(SP entry) ")"; an entry that comes twice is told once."""
     p.sp()
-    return tuple(dict.fromkeys(p.list_of(lambda: entry_name(p))))
+    entries = tuple(dict.fromkeys(p.list_of(lambda: entry_name(p))))
+    if len(entries) > MOST_ENTRIES:
+        raise No(f"a LIST tells {MOST_ENTRIES} annotations of each mailbox at most", b"LIMIT")
+    return entries
 
 
 def read(account: IAccount, entries: Entries) -> Read:
