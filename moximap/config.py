@@ -221,7 +221,7 @@ def of_site(config: Config) -> dict[str, Any]:
     """What connections are to know of the settings, by the names that it has in a Site."""
     return {"limits": config.limits, "plaintext_login": config.plaintext_login, "cram_md5": config.cram_md5,
             "onion_plaintext_login": config.onion.plaintext_login, "traced": frozenset(config.trace),
-            "trace_messages": config.trace_messages}
+            "trace_messages": config.trace_messages, "searches": max(1, config.threads - 2)}
 
 
 def capabilities_off_from(table: object) -> tuple[tuple[str, frozenset[str]], ...]:

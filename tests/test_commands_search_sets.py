@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from moximap.imap.commands import search_finding
+from moximap.config import Config, of_site
+from moximap.imap.site import Site
 from tests.dialogue import DialogueCase
+from tests.test_protocol import HeldCase
 
 
 class SetTests(DialogueCase):
@@ -51,3 +54,32 @@ class SetTests(DialogueCase):
             S: * ESEARCH (TAG "b" MAILBOX INBOX UIDVALIDITY {{v}}) UID ALL 1,3,5,7,9,11
             S: b OK {{*}}
         """)
+
+
+class TurnTests(HeldCase):
+    """Searches that read messages leave threads to others."""
+
+    def make_site(self) -> Site:
+        site = super().make_site()
+        site.searching.limit = site.searching.tokens = 2
+        return site
+
+    def test_no_more_than_so_many_run_at_once_and_all_are_answered(self) -> None:
+        self.fill(2)
+        clients = [self.client(name) for name in "1234"]
+        for client in clients:
+            client.send(b"s SELECT INBOX\r\n")
+            client.received()
+        self.pool.held = True
+        for client in clients:
+            client.send(b"a SEARCH TEXT hello\r\n")
+        self.assertEqual(len(self.pool.waiting), 2)
+        clients[0].lose()
+        self.crank()
+        for client in clients[1:]:
+            self.clock.advance(0)
+            self.assertIn(b"a OK", client.received())
+        self.assertEqual(self.factory.site.searching.tokens, 2)
+
+    def test_two_threads_are_for_others(self) -> None:
+        self.assertEqual([of_site(Config(threads=n))["searches"] for n in (1, 2, 3, 8)], [1, 1, 1, 6])

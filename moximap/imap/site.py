@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 import attrs
+from twisted.internet.defer import DeferredSemaphore
 from twisted.internet.interfaces import IReactorTime
 
 import moximap
@@ -66,7 +67,8 @@ class Site:
 
     ``listen_to_bells`` takes in what other processes wrote up to now.  ``peer_key`` gives the
     fingerprint of a TLS transport's client key, None where it has none.  ``indexer``: None, the threads of
-    the pool.  ``traced``: accounts whose connections are written to the log.
+    the pool.  ``traced``: accounts whose connections are written to the log.  ``searches``: how many that
+    read messages run at once, fewer than the pool has threads.
     """
 
     directory: IDirectory
@@ -85,6 +87,7 @@ class Site:
     indexer: IIndexer | None = None
     traced: frozenset[str] = frozenset()
     trace_messages: bool = False
+    searches: int = 6
     version: str = moximap.__version__
     dialect: Dialect = attrs.field(factory=standard)
     connections: set[IConnection] = attrs.field(factory=set, init=False)
@@ -93,6 +96,7 @@ class Site:
     guard: Guard = attrs.field()
     brakes: Brakes = attrs.field()
     complaints: Complaints = attrs.field()
+    searching: DeferredSemaphore = attrs.field()
 
     @accounts.default
     def _accounts(self) -> OpenAccounts:
@@ -109,6 +113,10 @@ class Site:
     @brakes.default
     def _brakes(self) -> Brakes:
         return Brakes(self.reactor.seconds, self.limits.early_connections, self.limits.new_connections)
+
+    @searching.default
+    def _searching(self) -> DeferredSemaphore:
+        return DeferredSemaphore(self.searches)
 
     @complaints.default
     def _complaints(self) -> Complaints:

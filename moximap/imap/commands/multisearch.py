@@ -12,7 +12,7 @@ from moximap.imap import encoding
 from moximap.imap.commands.esearch import All
 from moximap.imap.commands.search import parse_options
 from moximap.imap.commands.search_answer import Found, Option, esearch
-from moximap.imap.commands.search_finding import Allowance, Selected, find
+from moximap.imap.commands.search_finding import Allowance, Selected, find, in_turn
 from moximap.imap.commands.search_program import IKey, Program, parse_program
 from moximap.imap.commands.search_tree import NOTHING, simplify
 from moximap.imap.commands.searchres import Save
@@ -115,7 +115,7 @@ class MultiSearch:
         if others:
             progress = Progress(sum(mailbox.messages for mailbox in others))
             with session.waiting(progress):
-                results += await session.call(self._there, session, session.account, others, progress)
+                results += await in_turn(session, self._there, session, session.account, others, progress)
         return results
 
     def _mailboxes(self, account: IAccount, here: Mailbox | None) -> list[Mailbox]:

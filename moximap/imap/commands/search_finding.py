@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 import attrs
+from twisted.internet.defer import Deferred
 
 from moximap.imap.commands.search_memory import Columns, from_memory, from_uids, matching
 from moximap.imap.commands.search_program import IKey, IScope
@@ -23,6 +25,8 @@ from moximap.store.opened import OpenAccount
 from moximap.searchtree import SearchTree
 from moximap.values import NumSet
 
+
+_T = TypeVar("_T")
 
 #: What the sets of messages in one search may come to, in ranges, where there are more sets than a few.
 #: They are joined while nobody else is served, and "$" alone may have a range for each second message.
@@ -109,6 +113,11 @@ async def _stored(session: Session, view: View, chosen: NumSet | None, tree: Sea
         return array("I")
     progress = Progress(len(view.uids))
     with session.waiting(progress):
-        found: NumSet = await session.call(session.account.search, view.mailbox.id, tree, uids,
-                                           progress.part(len(view.uids), view.uidnext))
+        found: NumSet = await in_turn(session, session.account.search, view.mailbox.id, tree, uids,
+                                      progress.part(len(view.uids), view.uidnext))
     return found.within(view.uids)
+
+
+def in_turn(session: Session, function: Callable[..., _T], *args: Any) -> Deferred[_T]:
+    """Run what may read a whole mailbox: not in all threads, so that others are served meanwhile."""
+    return session.site.searching.run(session.call, function, *args)
