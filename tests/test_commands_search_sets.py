@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from moximap.imap.commands import search_finding
 from moximap.config import Config, of_site
-from moximap.imap.site import Site
-from tests.dialogue import DialogueCase
+from moximap.store.interfaces import NewMessage
+from tests.dialogue import Client, DialogueCase
 from tests.test_protocol import HeldCase
 
 
@@ -59,27 +59,39 @@ class SetTests(DialogueCase):
 class TurnTests(HeldCase):
     """Searches that read messages leave threads to others."""
 
-    def make_site(self) -> Site:
-        site = super().make_site()
-        site.searching.limit = site.searching.tokens = 2
-        return site
+    def searching(self, number: str, login: str) -> Client:
+        client = self.client(number, login)
+        client.send(b"s SELECT INBOX\r\n")
+        client.received()
+        self.pool.held = True
+        client.send(b"a SEARCH TEXT hello\r\n")
+        self.pool.held = False
+        return client
 
     def test_no_more_than_so_many_run_at_once_and_all_are_answered(self) -> None:
         self.fill(2)
-        clients = [self.client(name) for name in "1234"]
-        for client in clients:
-            client.send(b"s SELECT INBOX\r\n")
-            client.received()
-        self.pool.held = True
-        for client in clients:
-            client.send(b"a SEARCH TEXT hello\r\n")
-        self.assertEqual(len(self.pool.waiting), 2)
+        self.site.searching.limit = self.site.searching.tokens = 4
+        clients = [self.searching(name, "ada") for name in "1234"]
+        self.assertEqual(len(self.pool.waiting), 2)            # half of all, for one account
         clients[0].lose()
         self.crank()
         for client in clients[1:]:
             self.clock.advance(0)
             self.assertIn(b"a OK", client.received())
-        self.assertEqual(self.factory.site.searching.tokens, 2)
+        self.assertEqual(self.site.searching.tokens, 4)
+
+    def test_others_need_not_wait_for_one_with_many(self) -> None:
+        bob = self.directory.open("bob")
+        bob.append("INBOX", [NewMessage(b"\r\nhello")])
+        bob.close()
+        self.fill(2)
+        self.site.searching.limit = self.site.searching.tokens = 4
+        for name in "12345":
+            self.searching(name, "ada")
+        self.searching("6", "bob")
+        self.assertEqual(len(self.pool.waiting), 3)
+        self.crank()
+        self.assertIn(b"a OK", self.client("6").received())
 
     def test_two_threads_are_for_others(self) -> None:
         self.assertEqual([of_site(Config(threads=n))["searches"] for n in (1, 2, 3, 8)], [1, 1, 1, 6])

@@ -97,6 +97,7 @@ class Site:
     brakes: Brakes = attrs.field()
     complaints: Complaints = attrs.field()
     searching: DeferredSemaphore = attrs.field()
+    _searching_of: dict[str, DeferredSemaphore] = attrs.field(factory=dict, init=False)
 
     @accounts.default
     def _accounts(self) -> OpenAccounts:
@@ -117,6 +118,10 @@ class Site:
     @searching.default
     def _searching(self) -> DeferredSemaphore:
         return DeferredSemaphore(self.searches)
+
+    def searching_of(self, account: str) -> DeferredSemaphore:
+        """One account's searches: half of all that may be, so that others' wait for those of others only."""
+        return self._searching_of.setdefault(account, DeferredSemaphore(max(1, self.searching.limit // 2)))
 
     @complaints.default
     def _complaints(self) -> Complaints:
