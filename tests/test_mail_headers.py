@@ -133,6 +133,39 @@ class AddressTests(SynchronousTestCase):
         self.assertEqual(parsed(b"John Q. Public <a@[1.2.3.4]>"), [(b"John Q. Public", b"a", b"[1.2.3.4]")])
         self.assertEqual(parsed(b'"a b"@c, "q\\"q" <d@e>'), [(None, b"a b", b"c"), (b'q"q', b"d", b"e")])
 
+    def test_a_list_of_two_thousand_is_whole(self) -> None:
+        for form in [b"Some Name %d <u%d@example.org>", b'"Name, \\"%d\\"" <u%d@example.org>', b"=?utf-8?q?=C3=89_%d?= <u%d@x> (c)"]:
+            found = parsed(b", ".join(form % (n, n) for n in range(2000)))
+            self.assertEqual([mailbox for _, mailbox, _ in found], [b"u%d" % n for n in range(2000)], form)
+
+    def test_of_more_addresses_than_are_taken_the_first_count(self) -> None:
+        for one in [b"a@b,", b"a,", b"a@b ", b"<>,", b"a@b;"]:
+            for times in [6000, 60_000]:
+                self.assertEqual(parsed(one * times), parsed(one) * addresses.MOST, one)
+        exactly = b"a@b," * addresses.MOST
+        self.assertEqual(parsed(exactly + b"x: y@z;"), parsed(exactly))
+
+    def test_a_group_that_is_cut_has_its_end(self) -> None:
+        for start, one in [(b"x:", b"a@b,"), (b"x:", b"a@b "), (b"", b"a:;"), (b",,y,", b"a:;"), (b"x:", b"@:")]:
+            found = addresses.parse(start + one * 60_000)
+            self.assertLessEqual(len(found), addresses.MOST + 1)
+            self.assertEqual(found[-1], GROUP_END)
+            groups = [a.mailbox is not None for a in found if a.host is None]
+            self.assertEqual(groups, [True, False] * (len(groups) // 2))
+
+    def test_an_address_that_the_limit_of_tokens_cuts_is_left_out_unless_it_is_the_only_one(self) -> None:
+        words = b"w " * addresses.MOST_TOKENS
+        self.assertTrue(parsed(b"a@b, " + words + b'"x" <c@d>') == [(None, b"a", b"b")])
+        (name, mailbox, host), = parsed(words + b'"x" <c@d>')
+        self.assertTrue(name == words[: addresses.MOST_TOKENS].strip())
+        self.assertEqual((mailbox, host), (NO_MAILBOX, NO_HOST))
+        comment = b"(" + b"()" * addresses.MOST_TOKENS
+        self.assertTrue(parsed(b"a@b " + comment + b"), c@d") == [(comment[1:] + b"), c@d", b"a", b"b")])
+
+    def test_fields_that_are_joined_are_kept_up_to_the_length_of_one(self) -> None:
+        field = b"To: " + b"x" * 600_000 + b"\r\n"
+        self.assertEqual(len(headers.fields(field * 3)[b"to"]), headers.LONGEST)
+
     def test_something_is_found_in_broken_ones(self) -> None:
         for value, found in [
             (b"John", [(None, b"John", NO_HOST)]),

@@ -7,6 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from moximap.mail import addressfields, media, structure
 from moximap.mail.bodystructure import body, bodystructure
+from moximap.mail.parts import dump_all
 from moximap.mail.structure import dump, find, load, parse, walk
 
 
@@ -192,6 +193,24 @@ class BodystructureTests(SynchronousTestCase):
             b' ("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 6 2) 4)',
         )
 
+    def test_a_message_whose_header_a_boundary_cuts_off_has_an_empty_one_in_it(self) -> None:
+        told = (b'("message" "%b" NIL NIL NIL "7bit" 0 (NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)'
+                b' ("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 0 0) 0)')
+        mixed = b"Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: message/%b\n--b--"
+        for text, subtype, parts in [
+            (mixed % b"rfc822", b"rfc822", told % b"rfc822"),
+            (mixed % b"global", b"global", told % b"global"),
+            (b"Content-Type: multipart/digest; boundary=b\n\n--b\n--b\n--b--", b"rfc822", told % b"rfc822" * 2),
+        ]:
+            data = crlf(text)
+            self.assertIn(b"(" + parts, body(parse(data), data))
+            self.assertIn(b'"%b" NIL NIL NIL "7bit" 0 (' % subtype, bodystructure(parse(data), data))
+            root, again = parse(data), load(dump(parse(data)))
+            self.assertEqual(dump_all(structure.parse_with_fields(data)[0]), dump(root))
+            self.assertEqual(dump(again), dump(root))
+            self.assertTrue(again.children[0].is_message)
+            self.assertEqual([content(data, 1), content(data, 1, 1)], [b"", b""])
+
     def test_octets_beyond_ascii_are_a_literal_without_nul(self) -> None:
         _, full = self.both(b'Content-Type: a/b; name="\xc3\xa9\0"\n\n')
         self.assertIn(b'("name" {2}\r\n\xc3\xa9)', full)
@@ -247,6 +266,16 @@ class LimitTests(SynchronousTestCase):
         self.assertEqual(len(parts), structure.MAX_PARTS)
         self.assertEqual(parts[-1].end, len(data))
         self.assertEqual(len(list(walk(load(dump(parts[0]))))), structure.MAX_PARTS)
+
+    def test_parts_that_stand_for_missing_ones_count_too(self) -> None:
+        for header in [b"multipart/x", b"message/global"]:
+            for first, more in [(b"", 0), (b"--x\r\n\r\na\r\n", 1)]:
+                data = b"Content-Type: multipart/mixed; boundary=x\r\n\r\n" + first
+                data += b"--x\r\nContent-Type: %b\r\n" % header * 6000
+                parts = walk(parse(data))
+                self.assertEqual(len(parts), structure.MAX_PARTS + more)
+                self.assertEqual((parts[-1].type, parts[-1].end), ("application", len(data)))
+                self.assertEqual(dump(load(dump(parts[0]))), dump(parts[0]))
 
     def test_lines_of_nested_messages_are_counted_once_per_message(self) -> None:
         data = b"Content-Type: message/rfc822\n\n" * 50 + b"\n" + b"x\n" * 1000

@@ -25,7 +25,8 @@ SMALL = 1 << 16
 # So many names, of so many octets together, are looked for by one pattern; patterns are kept.
 MANY = 40
 LONG = 2000
-# What is kept of the content of one field for parsing; BODY[HEADER] always gives all of it.
+# What is kept of the content of one field, or of several joined, for parsing; BODY[HEADER] always
+# gives all of it.
 LONGEST = 1 << 20
 
 ADDRESS_FIELDS = frozenset([b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc"])
@@ -148,5 +149,5 @@ def fields(header: bytes) -> dict[bytes, bytes]:
         elif name in ADDRESS_FIELDS:
             more.setdefault(name, [found[name]]).append(content)
     for name, contents in more.items():
-        found[name] = b",".join(contents)
+        found[name] = b",".join(contents)[:LONGEST]
     return found

@@ -2,9 +2,10 @@
 
 One pass over the message: in headers every line is looked at, in bodies only lines that begin
 with what all open boundaries have in common. What goes deeper than MAX_DEPTH is one opaque part,
-``application/octet-stream``; the part number MAX_PARTS reaches to the end of the message.
-A multipart always has a part: one without any gets an empty ``text/plain``, because some clients
-fail on an empty list.
+``application/octet-stream``; the part number MAX_PARTS reaches to the end of the message, or the
+next one if that is empty. A multipart or message always has a part: one without any gets an empty
+``text/plain``, because some clients fail on an empty list, and a message must be told with its
+envelope and body (RFC 9051 9, ``media-basic``).
 """
 
 import bisect
@@ -107,9 +108,11 @@ class _Parser:
                     return hit
                 self.expect_parts(told)
                 return self.next_boundary(body)
-            if hit is not None or told.type != "message" or told.subtype not in ("rfc822", "global"):
+            if told.type != "message" or told.subtype not in ("rfc822", "global"):
                 return self.leaf(part, hit)
             self.open.append(_Open(part))
+            if hit is not None:
+                return hit
             start = body
 
     def leaf(self, part: Part, hit: _Hit | None) -> _Hit | None:
@@ -201,9 +204,10 @@ class _Parser:
             _end(top.part, end)
             if top.part.media.type == "message":
                 self.messages.append(top.part)
-            elif not top.children:
+            if not top.children:
                 top.children.append(Part(end, end, end))
                 self.parts += top.children
+                self.count += 1
             top.part.children = tuple(top.children)
             had_boundary = had_boundary or bool(top.boundary)
         if had_boundary:
