@@ -36,6 +36,7 @@ from moximap.net.tls import BadCertificate, ServerTLS, peer_key
 from moximap.store.directory import Directory
 from moximap.store.errors import StoreError, in_full
 from moximap.store.indexing_elsewhere import IndexElsewhere
+from moximap.store.memory import share_heap
 from moximap.store.threads import Pool
 
 _log = Logger()
@@ -278,9 +279,10 @@ def tune_python(reactor: Any) -> None:
     """What is there when the reactor starts, mostly code, is not searched for garbage any more: it would be
     again and again, while rows are read; the whole of a large mailbox took twice the time.
 
-    And threads that compute let the reactor have its turn soon.
+    And threads that compute let the reactor have its turn soon, and share their memory.
     """
     sys.setswitchinterval(SWITCH)
+    share_heap()
     reactor.addSystemEventTrigger("after", "startup", gc.collect)
     reactor.addSystemEventTrigger("after", "startup", gc.freeze)
 

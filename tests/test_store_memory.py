@@ -114,11 +114,15 @@ class MemoryTests(IndexCase):
         self.assertEqual(self.given, [])
 
     def test_without_the_function_nothing_is_done(self) -> None:
-        self.patch(memory, "_trim", None)
+        for name in ("_trim", "_option"):
+            self.patch(memory, name, None)
         memory.give_back()
+        memory.share_heap()
 
     def test_the_c_library_is_asked(self) -> None:
         asked: list[object] = []
         self.patch(memory, "_trim", asked.append)
+        self.patch(memory, "_option", lambda *option: asked.append(option))
         memory.give_back()
-        self.assertEqual(asked, [0])
+        memory.share_heap()
+        self.assertEqual(asked, [0, (-8, 1)])

@@ -6,6 +6,8 @@ import ctypes
 from typing import Final
 
 _trim: Final = getattr(ctypes.CDLL(None), "malloc_trim", None)         # glibc has it
+_option: Final = getattr(ctypes.CDLL(None), "mallopt", None)
+_ARENA_MAX: Final = -8
 
 
 def give_back() -> None:
@@ -15,3 +17,12 @@ def give_back() -> None:
     """
     if _trim is not None:
         _trim(0)
+
+
+def share_heap() -> None:
+    """Let all threads that are yet to begin take memory from one heap, where one uses what another let go.
+
+    Otherwise each of them has its own, which stays as large as it was once.
+    """
+    if _option is not None:
+        _option(_ARENA_MAX, 1)
