@@ -9,6 +9,7 @@ import apsw
 
 from moximap.store import contents, erasing
 from moximap.store.errors import Cannot, NoSpace, NoSuchMailbox, Unavailable
+from moximap.store.flags import FlagTable
 from moximap.store.interfaces import NewMessage
 from moximap.store.transaction import Counters, Tally
 from moximap.values import NumSet
@@ -197,6 +198,19 @@ class TwoOpeningsTests(StoreCase, OnDisk):
         self.assertEqual([store(self.account, sign) for sign in "+-+"], [0, 0, 0])
         self.assertEqual([store(self.other, sign) for sign in "-+"], [1, 0])
         self.assertEqual([store(self.account, sign) for sign in "-+"], [1, 0])
+
+    def test_what_another_writes_right_behind_a_commit_is_not_missed(self) -> None:
+        load, others = FlagTable._load, []
+
+        def behind(table: FlagTable, connection: apsw.Connection) -> None:
+            if table is self.account.flags and not connection.in_transaction:
+                others.append(self.other.append("INBOX", [NewMessage(MAIL)]))
+            load(table, connection)
+
+        self.append()
+        self.patch(FlagTable, "_load", behind)
+        self.account.store(self.inbox(), ALL, "+", ["new"])
+        self.assertEqual(self.append().modseq, others[-1].modseq + 1)
 
     def test_numbers_of_what_failed_are_given_out_again(self) -> None:
         modseq = self.append().modseq

@@ -243,8 +243,9 @@ class Writer:
         assert self._connection is not None
         self._execute("COMMIT")
         if after is not None:
-            self._flags.catch_up(self._connection, after.keywordsets)
+            # Before anything is read again: by then another may have written, which these have not.
             self._counters, self._version = after.row(), self._connection.data_version()
+            self._flags.catch_up(self._connection, after.keywordsets)
             self._committed(self._durable)
 
     def _begin_at_once(self, work: Callable[[Transaction], T], durable: bool) -> tuple[T, Counters | None]:
