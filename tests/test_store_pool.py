@@ -135,3 +135,11 @@ class WorkerTests(SynchronousTestCase):
         self.pool.stopService()
         self.assertEqual([self.successResultOf(call) for call in calls], [True] * 5)
         self.assertEqual(self.answered(self.pool.call(int)), [0])
+
+    def test_what_these_results_lead_to_is_done_too(self) -> None:
+        go = Event()
+        calls = [self.pool.call(go.wait).addCallback(lambda _: self.pool.call(int, "7")) for _ in range(3)]
+        calls.append(self.pool.call(go.wait).addCallback(lambda _: self.pool.halves(lambda: lambda: 7)))
+        go.set()
+        self.pool.stopService()
+        self.assertEqual([self.successResultOf(call) for call in calls], [7] * 4)

@@ -75,7 +75,8 @@ class _Worker:
 class Pool(Service):
     """``size`` threads that run blocking functions, started with the first call.
 
-    Calls that are still running when the service stops are waited for; their results are given.
+    Calls that are still running when the service stops are waited for; their results are given, and what is
+    called then is done at once.
     """
 
     def __init__(self, reactor: IReactorFDSet, size: int = 8) -> None:
@@ -93,6 +94,8 @@ class Pool(Service):
 
     def call(self, function: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Deferred[_T]:
         """Run a blocking function in a thread; in the reactor thread only."""
+        if self._ending:                           # the last results lead to it, and no thread is left
+            return execute(function, *args, **kwargs)
         deferred: Deferred[_T] = Deferred()
         if self._wakeup < 0:
             self._open()
