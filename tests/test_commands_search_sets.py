@@ -68,6 +68,16 @@ class TurnTests(HeldCase):
         self.pool.held = False
         return client
 
+    def cranked(self) -> int:
+        """Run what waits; how many calls that were."""
+        count = 0
+        self.pool.held = True
+        while self.pool.waiting:
+            self.pool.crank()
+            count += 1
+        self.pool.held = False
+        return count
+
     def test_no_more_than_so_many_run_at_once_and_all_are_answered(self) -> None:
         self.fill(2)
         self.site.searching.limit = self.site.searching.tokens = 4
@@ -79,6 +89,18 @@ class TurnTests(HeldCase):
             self.clock.advance(0)
             self.assertIn(b"a OK", client.received())
         self.assertEqual(self.site.searching.tokens, 4)
+
+    def test_whose_client_went_away_before_its_turn_is_not_begun(self) -> None:
+        self.fill(2)
+        clients = [self.searching(name, "ada") for name in "123456"]
+        for client in clients[3:]:
+            client.lose()
+        self.assertEqual(self.cranked(), 3)
+        self.clock.advance(0)
+        self.assertEqual(self.site.searching.tokens, 6)
+        self.searching("7", "ada")
+        self.crank()
+        self.assertIn(b"a OK", self.client("7").received())
 
     def test_others_need_not_wait_for_one_with_many(self) -> None:
         bob = self.directory.open("bob")

@@ -95,7 +95,7 @@ class IMAPProtocol(Intake):
         self._resume()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._lost = True
+        self._lost = self.session.gone = True
         self.site.connections.discard(self)
         self._patience.stop()
         self.forget()
@@ -190,7 +190,7 @@ class IMAPProtocol(Intake):
 
     def _finish(self) -> None:
         """Close, once what was written is sent."""
-        self._closing = self.paused = True
+        self._closing = self.paused = self.session.gone = True
         self.session.end()
         if not self._lost:
             self._outlet.detach()

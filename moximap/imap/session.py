@@ -134,6 +134,7 @@ class Session:
         self.view: View | None = None
         self.saved = NumSet()
         self.tag = b"*"
+        self.gone = False                          # nobody hears any more of what is written
         self.midway = False                        # a part of a response is out: no line may follow it
         self.failed_logins = 0
         self.attempts = Pending(self)

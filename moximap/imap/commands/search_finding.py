@@ -119,6 +119,14 @@ async def _stored(session: Session, view: View, chosen: NumSet | None, tree: Sea
 
 
 def in_turn(session: Session, function: Callable[..., _T], *args: Any) -> Deferred[_T]:
-    """Run what may read a whole mailbox: not in all threads, so that others are served meanwhile."""
+    """Run what may read a whole mailbox: not in all threads, so that others are served meanwhile.
+
+    Gone, where the client did not wait so long: then others need not wait for it.
+    """
+    def begin() -> Deferred[_T]:
+        if session.gone:
+            raise Gone
+        return session.call(function, *args)
+
     site = session.site
-    return site.searching_of(session.account.name).run(site.searching.run, session.call, function, *args)
+    return site.searching_of(session.account.name).run(site.searching.run, begin)
