@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from moximap.imap.session import Session
 
+
 class IConnection(Protocol):
     """One connection of a client."""
 
@@ -68,7 +69,7 @@ class Site:
     ``listen_to_bells`` takes in what other processes wrote up to now.  ``peer_key`` gives the
     fingerprint of a TLS transport's client key, None where it has none.  ``indexer``: None, the threads of
     the pool.  ``traced``: accounts whose connections are written to the log.  ``searches``: how many that
-    read messages run at once, fewer than the pool has threads.
+    read messages run at once, fewer than the pool has threads if it has several.
     """
 
     directory: IDirectory

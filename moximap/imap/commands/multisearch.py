@@ -211,10 +211,10 @@ def _sources(p: Cursor) -> tuple[Filter, ...]:
     if any(source.kind == SELECTED_DELAYED for source in sources):
         raise Bad("SELECTED-DELAYED is not for searching")
     p.sp()
-    names: dict[bytes, frozenset[str]] = {}
+    names: dict[bytes, set[str]] = {}
     for source in sources:                         # thousands that name a mailbox each become one
-        names[source.kind] = names.get(source.kind, frozenset()) | source.names
-    return tuple([Filter(kind, named) for kind, named in names.items()])
+        names.setdefault(source.kind, set()).update(source.names)
+    return tuple([Filter(kind, frozenset(named)) for kind, named in names.items()])
 
 
 EXTENSION = Extension(
