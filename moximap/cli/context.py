@@ -38,8 +38,7 @@ def failure(error: Exception) -> Failure:
     """How an error of our own, or of the system, is told.  Others are bugs, and raised as they are."""
     if isinstance(error, OSError):
         return Failure(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
-    text = in_full(error) if isinstance(error, StoreError) else str(error)
-    return Failure(text, 2 if isinstance(error, _BAD_INPUT) else 1)
+    return Failure(in_full(error), 2 if isinstance(error, _BAD_INPUT) else 1)
 
 
 EXPECTED = (StoreError, PasswordRefused, BadSource, BadKey, OSError)

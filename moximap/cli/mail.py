@@ -15,7 +15,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColu
 from moximap.cli.context import Data, Failure, pass_data
 from moximap.delivery.delivering import deliver as deliver_message
 from moximap.delivery.importing import Import, total_size
-from moximap.store.errors import NoSuchAccount, StoreError, in_full
+from moximap.store.errors import NoSuchAccount, in_full
 
 #: What mail transfer agents understand (sysexits.h): give the mail back, or try again later.
 EX_NOUSER: Final = 67
@@ -84,5 +84,5 @@ def deliver(data: Data, address: str, mailbox: str) -> None:
 
 
 def _try_again(error: Exception) -> NoReturn:
-    text = in_full(error) if isinstance(error, StoreError) else str(error) or type(error).__name__
+    text = in_full(error) or type(error).__name__
     raise Failure(" ".join(text.split()), EX_TEMPFAIL) from error

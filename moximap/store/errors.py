@@ -59,7 +59,7 @@ class AccountExists(StoreError):
     """An account or address of that name exists already."""
 
 
-def in_full(error: StoreError) -> str:
+def in_full(error: Exception) -> str:
     """A failure with what the system says of it: for the operator, not for clients."""
     cause = error.__cause__ if isinstance(error, (NoSpace, Unavailable)) else None
     return str(error) if cause is None else f"{error} ({cause})"
