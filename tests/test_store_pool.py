@@ -143,3 +143,14 @@ class WorkerTests(SynchronousTestCase):
         go.set()
         self.pool.stopService()
         self.assertEqual([self.successResultOf(call) for call in calls], [7] * 4)
+
+    def test_its_threads_take_no_processor_from_those_who_compute(self) -> None:
+        [policy] = self.answered(self.pool.call(os.sched_getscheduler, 0))
+        self.assertEqual((policy, os.sched_getscheduler(0)), (os.SCHED_BATCH, os.SCHED_OTHER))
+
+    def test_where_the_system_does_not_let_them_choose_they_work_as_they_are(self) -> None:
+        self.patch(os, "sched_setscheduler", mock.Mock(side_effect=PermissionError))
+        self.assertEqual(self.answered(self.pool.call(int)), [0])
+        self.patch(os, "sched_setscheduler", None)
+        del os.sched_setscheduler                  # as on a system that has none; put back with the patch
+        self.assertEqual(self.answered(self.pool.call(current_thread), self.pool.call(int))[1], 0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from resource import RUSAGE_THREAD, getrusage
 from threading import Lock, Thread
 from time import perf_counter
@@ -229,6 +230,7 @@ class Pool(Service):
         self._idle.append(worker)
 
     def _work(self, worker: _Worker) -> None:
+        stand_back()
         while (job := self._next(worker)) is not None:
             deferred, function, args, kwargs = job
             try:
@@ -246,6 +248,16 @@ class Pool(Service):
             worker.given.acquire()
         job, worker.job = worker.job, None
         return job or self._jobs.popleft()         # where it was given nothing all end
+
+
+def stand_back() -> None:
+    """Let this thread wait for a processor that others use, where the system can be told so.
+
+    Woken by the disk, it would otherwise take the place of the reactor's thread, and then wait for the
+    interpreter, which that one has.
+    """
+    with suppress(AttributeError, OSError):
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def both(function: Callable[..., Callable[[], _T]], /, *args: Any, **kwargs: Any) -> _T:
