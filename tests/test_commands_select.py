@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 from array import array
+from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from moximap.store import image as module
+from moximap.store.account import Account
 from moximap.store.image import Image
+from moximap.store.opened import TRUST
 from moximap.values import Changes, NumSet
 from tests.dialogue import DialogueCase
 
 
 class Again(DialogueCase):
-    """What others write is seen by the next SELECT, whether their bell was heard or not."""
+    """What others write is seen by the next SELECT behind their bell."""
 
     def setUp(self) -> None:
         super().setUp()
         self.fill(3)
+        self.clock.advance(1000)
         self.elsewhere = self.account()
         self.inbox = self.elsewhere.mailbox("INBOX").id
+
+    def hear(self) -> None:
+        self.site.accounts.bell("ada")
 
     def select(self, client: str = "", mailbox: str = "INBOX") -> list[str]:
         self.client(client).send(f"x SELECT {mailbox}\r\n".encode())
@@ -36,6 +43,7 @@ class Again(DialogueCase):
     def test_flags_and_keywords_of_others(self) -> None:
         self.select()
         self.elsewhere.store(self.inbox, NumSet.of([1]), "+", ["\\Seen", "$Work"])
+        self.hear()
         told = self.select()
         self.assertIn("* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Work)", told)
         self.assertIn("* OK [UNSEEN 2] first message not seen", told)
@@ -46,12 +54,14 @@ class Again(DialogueCase):
         self.fill(1, "Archive")
         self.select()
         self.elsewhere.store(self.elsewhere.mailbox("Archive").id, NumSet.of([1]), "+", ["$Work"])
+        self.hear()
         self.assertIn("* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Work)", self.select())
 
     def test_expunges_of_others(self) -> None:
         self.select()
         self.elsewhere.store(self.inbox, NumSet.of([2]), "+", ["\\Deleted"])
         self.elsewhere.expunge(self.inbox)
+        self.hear()
         told = self.select()
         self.assertIn("* 2 EXISTS", told)
         self.assertIn("* OK [UIDNEXT 4] predicted next UID", told)
@@ -61,6 +71,7 @@ class Again(DialogueCase):
         before = self.select(mailbox="Archive")
         self.elsewhere.rename("Archive", "Old")
         self.elsewhere.rename("Drafts", "Archive")
+        self.hear()
         told = self.select(mailbox="Archive")
         self.assertIn("* 0 EXISTS", told)
         self.assertNotEqual([line for line in told if "UIDVALIDITY" in line],
@@ -69,6 +80,7 @@ class Again(DialogueCase):
     def test_one_that_is_gone(self) -> None:
         self.client().send(b"a CREATE gone\r\nb SELECT gone\r\n")
         self.elsewhere.delete("gone")
+        self.hear()
         self.client().received()
         self.client().send(b"c SELECT gone\r\n")
         self.assertIn(b"c NO [NONEXISTENT]", self.client().received())
@@ -105,7 +117,33 @@ class Again(DialogueCase):
         self.client().send(b"a ENABLE IMAP4rev2\r\n")
         self.assertIn('* LIST (\\Archive) "/" Old', self.select(mailbox="Old"))
         self.elsewhere.create("New", ("\\Archive",))
+        self.hear()
         self.assertIn('* LIST () "/" Old', self.select(mailbox="Old"))
+
+    def test_what_another_client_does_here_needs_no_bell(self) -> None:
+        self.select()
+        self.client("2").send(b"a STORE 1 +FLAGS (\\Seen)\r\nb SELECT INBOX\r\nc STORE 1 +FLAGS (\\Seen)\r\n")
+        self.assertIn("* OK [UNSEEN 2] first message not seen", self.select())
+        self.client("2").send(b"d DELETE Drafts\r\ne RENAME INBOX Old\r\n")
+        self.assertIn("* 0 EXISTS", self.select())
+        self.client("2").send(b"f DELETE Old\r\n")
+        self.assertIn("x NO [NONEXISTENT]", self.select(mailbox="Old")[-2])
+
+    def test_the_store_is_asked_only_when_it_may_be_another(self) -> None:
+        with patch.object(Account, "mailbox", autospec=True, side_effect=Account.mailbox) as asked:
+            for expected in (0, 0, 0):
+                self.select()
+                self.assertEqual(asked.call_count, expected)
+            self.hear()
+            self.select()
+            self.assertEqual(asked.call_count, 1)
+
+
+class NotHeard(Again):
+    """Who was killed between a commit and its bell is not heard: what it wrote is seen soon all the same."""
+
+    def hear(self) -> None:
+        self.clock.advance(TRUST)
 
 
 class Unseen(SynchronousTestCase):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
+import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -35,6 +36,9 @@ OnWrite = Callable[[str, int, bool], None]
 
 #: Images that are kept for mailboxes that nobody has selected, per account.
 SPARE_IMAGES = 8
+#: Seconds for which a mailbox is as it was read if nothing is heard.  Who was killed between a commit and the
+#: bell is not heard at all.
+TRUST = 0.1
 #: Seconds after which flag-only commits are synced.
 SYNC_DELAY = 0.8
 
@@ -49,6 +53,15 @@ class IReader(Protocol):
         """Everything that the image knows was told."""
 
 
+@attrs.frozen
+class _Found:
+    """A mailbox as it was at a moment of the account."""
+
+    mailbox: Mailbox
+    moment: tuple[int, int]
+    until: float
+
+
 class OpenAccount:
     """One account: its store, its images, its listeners.  ``users`` counts sessions."""
 
@@ -56,7 +69,7 @@ class OpenAccount:
                  index_turn: Turn) -> None:
         self.store = store
         self.pool = pool
-        self._ids: dict[str, int] = {}
+        self._found: dict[str, _Found] = {}       # by name
         self.few_names = False                    # of mailboxes, when they were last listed
         self.users = 0
         self.heard = 0
@@ -93,24 +106,31 @@ class OpenAccount:
 
     async def open(self, name: str) -> tuple[Mailbox, Image]:
         """SELECT: the mailbox and its image, up to date, held until `release`."""
-        start = self.heard
-        image = self.images.get(self._ids.get(name, 0))
-        if image is not None:
-            mailbox: Mailbox = await self.pool.quick(self.store.mailbox, name)
-        if image is not None and self.images.get(mailbox.id) is image and mailbox.modseq <= image.modseq:
-            self._hold(image)                           # nothing has happened in it
-        else:
+        moment, now = self.moment, self._reactor.seconds()
+        found = self._found.get(name)
+        image = None if found is None else self.images.get(found.mailbox.id)
+        if image is None or found is None:
             mailbox, image = await self._read(name)
-        image.checked = max(image.checked, start)
+        elif found.moment == moment and now < found.until and self.fresh(image):
+            self._hold(image)                           # nothing has happened at all
+            return found.mailbox, image
+        else:
+            mailbox = await self.pool.quick(self.store.mailbox, name)
+            if self.images.get(mailbox.id) is image and mailbox.modseq <= image.modseq:
+                self._hold(image)                       # nothing has happened in it
+            else:
+                mailbox, image = await self._read(name)
+        image.checked = max(image.checked, moment[0])
         image.highest = max(image.highest, mailbox.modseq)
-        self._ids[name] = image.mailbox
+        self._found[name] = _Found(mailbox, moment, now + TRUST)
         return mailbox, image
 
     async def _read(self, name: str) -> tuple[Mailbox, Image]:
         """A mailbox and its image from the store."""
         self._last = max([self._last, *(image.modseq for image in self.images.values())])
         known = {id: image.modseq for id, image in self.images.items()}
-        cached = self._ids.get(name) in known           # then there is little to read
+        found = self._found.get(name)
+        cached = found is not None and found.mailbox.id in known        # then there is little to read
         opened: Opened = await (self.pool.quick if cached else self.pool.call)(self.store.open, name, known)
         if opened.changes.since and opened.mailbox.id not in self.images:
             opened = await self.pool.call(self.store.open, name, {})
@@ -144,6 +164,7 @@ class OpenAccount:
             spare = [id for id in self.images if id not in self._users_of]
             for id in spare[:-SPARE_IMAGES]:
                 del self.images[id]
+                self._found = {name: found for name, found in self._found.items() if found.mailbox.id != id}
             for id in spare[-SPARE_IMAGES:]:
                 if id != image.mailbox:
                     self.images[id].threads.forget()       # of one that nobody has selected it is kept

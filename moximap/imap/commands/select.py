@@ -56,6 +56,7 @@ class Select:
         """A SELECT that fails leaves nothing selected."""
         _leave(session)
         assert session.room is not None
+        session.site.listen_to_bells()             # what memory has is as of these
         mailbox, image = await session.room.open(self.mailbox)
         try:
             prepared = [await row.prepare(session, mailbox, image, value) for row, value in self.parameters]
