@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import apsw
 from twisted.trial.unittest import SynchronousTestCase
@@ -117,6 +119,27 @@ class CheckpointTests(StoreCase, OnDisk):
         self.append(LARGE[:100_000])
         self.directory._checkpointer.close()
         self.assertGreater(self.directory._checkpointer._copied[str(self.home / "mail.db")], 20)
+
+    def synced(self) -> list[str]:
+        """What else than SQLite a checkpoint syncs after which the log begins anew."""
+        synced = []
+
+        def sync(descriptor: int) -> None:
+            synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+
+        self.append(LARGE[:100_000])
+        with patch.object(checkpointing, "RESTART", 1), patch("os.fdatasync", sync):
+            self.assertGreater(checkpointing.checkpoint(self.home / "mail.db"), 20)
+        return synced
+
+    def test_the_database_is_synced_before_writers_have_to_wait(self) -> None:
+        self.assertEqual(self.synced(), [str((self.home / "mail.db").resolve())])
+
+    def test_no_other_file_is_taken_for_the_database(self) -> None:
+        with patch("os.path.samestat", lambda one, other: False):
+            self.assertEqual(self.synced(), [])
+        with patch("os.fstat", side_effect=OSError):
+            self.assertEqual(self.synced(), [])
 
     def test_what_was_copied_is_not_copied_again(self) -> None:
         checkpointer, path = Checkpointer(), "x"

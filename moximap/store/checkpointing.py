@@ -81,6 +81,7 @@ def checkpoint(path: Path) -> int:
     try:
         total, _ = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         if total >= RESTART:
+            database.sync(connection, path)     # now: below nobody can write meanwhile
             database.be_patient(connection, _PATIENCE)
             with suppress(apsw.BusyError):   # somebody reads for long: the next time, not with each commit
                 connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)

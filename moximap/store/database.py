@@ -153,6 +153,26 @@ def keep_log(connection: apsw.Connection) -> None:
     connection.file_control("main", apsw.SQLITE_FCNTL_PERSIST_WAL, ctypes.addressof(yes))
 
 
+class _UnixFile(ctypes.Structure):
+    """How what SQLite knows of an open file has begun since 2007."""
+
+    _fields_ = [("methods", ctypes.c_void_p), ("vfs", ctypes.c_void_p), ("inode", ctypes.c_void_p),
+                ("descriptor", ctypes.c_int)]
+
+
+def sync(connection: apsw.Connection, path: Path) -> None:
+    """Sync the file of a database, not its log; where SQLite should not let us find it nothing is done.
+
+    SQLite's own descriptor is needed: to open the file and close it again would end the locks on it.
+    """
+    pointer = ctypes.POINTER(_UnixFile)()
+    connection.file_control("main", apsw.SQLITE_FCNTL_FILE_POINTER, ctypes.addressof(pointer))
+    descriptor = pointer.contents.descriptor
+    with suppress(OSError):
+        if os.path.samestat(os.fstat(descriptor), path.stat()):
+            os.fdatasync(descriptor)
+
+
 class Removal:
     """Whether a connection's database file is gone, or another is in its place: what is written is lost."""
 
