@@ -1,146 +1,182 @@
 """When the reactor stays awake for the next command, and that it sleeps otherwise."""
 
 import os
+import socket
+from select import EPOLLHUP, EPOLLIN, EPOLLOUT
+from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.threads import deferToThread
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from moximap.net import listeners
-from moximap.net.busypoll import AWAKE, REST, TURN, BusyPoll, can_poll
+from moximap.net.busypoll import AWAKE, REST, TAKEN, TURN, BusyPoll, can_poll
 from moximap.net.listeners import Listen, Listeners
 
 
-class Turning(Clock):
-    """What is due is called once in a turn, as by a reactor, and not again and again."""
-
-    def turn(self) -> None:
-        calls, self.calls = self.calls, []
-        for call in calls:
-            call.called = 1
-            call.func(*call.args, **call.kw)
+MINE = (5, EPOLLIN)
+OTHER = (6, EPOLLIN)
 
 
 class BusyPollTests(SynchronousTestCase):
+    """A clock that each look for events moves by a microsecond, and events that come when they are said to."""
+
     def setUp(self) -> None:
         self.time = 1000.0
-        self.reactor = Turning()
-        self.poll = BusyPoll(self.reactor, lambda: self.time)
+        self.events: list[list[tuple[int, int]]] = []
+        self.looks = 0
+        self.slow = 1e-6
+        self.due: float | None = None
+        reactor = SimpleNamespace(_poller=SimpleNamespace(poll=self.look), timeout=lambda: self.due)
+        self.poll = BusyPoll(reactor, lambda: self.time)
+        self.reads = 0
+        self.takes = 20e-6
 
-    def serve(self, after: float, takes: float = 20e-6) -> None:
-        """Somebody has sent something, and is answered."""
+    def look(self, timeout: float, most: int) -> list[tuple[int, int]]:
+        self.assertEqual((timeout, most), (0, 2))
+        self.looks += 1
+        self.time += self.slow
+        return self.events.pop(0) if self.events else []
+
+    def read(self) -> str | None:
+        self.reads += 1
+        self.time += self.takes
+        return None
+
+    def serve(self, after: float, *events: list[tuple[int, int]], read: Any = None) -> tuple[int, int]:
+        """Somebody has sent something, and is answered, and these things happen then: how often it was read,
+        and looked for events."""
         self.time += after
-        self.poll.during(lambda: self.pass_by(takes), self.poll.latest)
-        self.assertEqual(self.poll.latest, self.time)
+        self.events = list(events)
+        self.reads = self.looks = 0
+        self.poll.during(read or self.read, self.poll.latest, lambda: 5)
+        return self.reads, self.looks
 
-    def pass_by(self, seconds: float) -> None:
-        self.time += seconds
-
-    def stays(self) -> bool:
-        """Whether the reactor would wait for no event."""
-        return bool(self.reactor.getDelayedCalls())
-
-    def pass_time(self, seconds: float) -> int:
-        """Turns of the reactor until it sleeps, or that long, of 10 µs each."""
-        end, turns = self.time + seconds, 0
-        while self.stays() and self.time < end:
-            self.time += 10e-6
-            self.reactor.turn()
-            turns += 1
-        return turns
+    def soon(self, *events: list[tuple[int, int]]) -> tuple[int, int]:
+        return self.serve(AWAKE / 2, *events)
 
     def test_after_a_first_command_it_sleeps(self) -> None:
-        self.serve(5)
-        self.assertFalse(self.stays())
+        self.assertEqual(self.serve(5), (1, 0))
 
-    def test_after_one_that_came_soon_it_stays_awake_for_the_next(self) -> None:
+    def test_after_one_that_came_soon_it_stays_awake_for_the_next_but_no_longer(self) -> None:
         self.serve(5)
-        self.serve(AWAKE / 2)
-        self.assertTrue(self.stays())
-        self.pass_time(AWAKE / 2)
-        self.assertTrue(self.stays())
-        self.serve(0)
-        self.pass_time(AWAKE / 2)
-        self.assertTrue(self.stays())
+        reads, looks = self.soon()
+        self.assertEqual(reads, 1)
+        self.assertIn(looks - round(AWAKE / self.slow), (0, 1, 2))
+        self.serve(5)
+        self.assertEqual(self.soon([], [], [OTHER]), (1, 3))
 
-    def test_it_waits_no_longer_than_that(self) -> None:
+    def test_who_asks_again_at_once_is_read_at_once(self) -> None:
         self.serve(5)
-        self.serve(AWAKE / 2)
-        self.assertIn(self.pass_time(1) - round(AWAKE / 10e-6), (0, 1))       # binary fractions
-        self.assertFalse(self.stays())
+        self.assertEqual(self.soon([MINE], [], [MINE], [OTHER]), (3, 4))
+        self.assertAlmostEqual(self.poll.latest, self.time - self.slow)
+
+    def test_anything_else_is_the_reactors(self) -> None:
+        for events in ([OTHER], [(5, EPOLLIN | EPOLLHUP)], [(5, EPOLLOUT)]):
+            self.serve(5)
+            self.assertEqual(self.soon(events), (1, 1))
+            self.assertNotEqual(self.soon(), (1, 0))
+
+    def test_while_many_are_served_it_is_not_looked_for_more(self) -> None:
+        self.serve(5)
+        self.assertEqual(self.soon([MINE, OTHER]), (1, 1))
+        self.assertEqual(self.soon(), (1, 0))
+        self.serve(REST)
+        self.assertEqual(self.soon([MINE], [OTHER]), (2, 2))
+
+    def test_one_connection_does_not_keep_the_reactor_from_its_own_calls(self) -> None:
+        self.serve(5)
+        reads, _ = self.soon(*[[MINE]] * 1000)
+        self.assertIn(reads - round(TURN / (self.takes + self.slow)), (0, 1, 2))
+
+    def test_where_such_calls_are_due_nothing_is_waited_for(self) -> None:
+        self.serve(5)
+        self.due = 0
+        self.assertEqual(self.soon(), (1, 1))
+        self.assertEqual(self.soon([MINE]), (2, 2))
+        self.due = 1.5
+        self.assertEqual(self.soon([], [OTHER]), (1, 2))
+
+    def test_one_that_ends_is_read_no_more(self) -> None:
+        self.serve(5)
+        self.time += AWAKE / 2
+        self.events = [[MINE]]
+        self.assertEqual(self.poll.during(lambda: "lost", self.poll.latest, lambda: 5), "lost")
+        self.assertEqual(self.events, [[MINE]])
+        closed = iter([5])
+        self.time += AWAKE / 2
+        self.reads, self.events = 0, [[MINE], [MINE]]
+        self.assertIsNone(self.poll.during(self.read, self.poll.latest, lambda: next(closed, -1)))
+        self.assertEqual(self.reads, 2)
+
+    def test_an_error_is_passed_on(self) -> None:
+        self.serve(5)
+        with self.assertRaises(ZeroDivisionError):
+            self.serve(AWAKE / 2, [MINE], read=lambda: 1 // 0)
+        self.assertEqual(self.poll.latest, self.time)
+        self.assertEqual(self.events, [[MINE]])
 
     def test_what_others_are_asked_meanwhile_does_not_count(self) -> None:
         mine = self.time
         for _ in range(5):
-            self.serve(AWAKE / 2)
-        self.pass_time(1)
-        self.poll.during(lambda: None, mine)
-        self.assertFalse(self.stays())
+            self.soon([OTHER])
+        self.time += AWAKE
+        self.looks = 0
+        self.poll.during(self.read, mine)
+        self.assertEqual(self.looks, 0)
 
     def test_a_connection_may_come_soon_after_anything(self) -> None:
         self.serve(5)
         self.time += AWAKE / 2
-        self.assertEqual(self.poll.during(lambda: "accepted"), "accepted")
-        self.assertTrue(self.stays())
+        self.looks = 0
+        self.assertIsNone(self.poll.during(self.read))
+        self.assertGreater(self.looks, 10)
 
     def test_who_did_not_come_in_time_is_not_waited_for_again(self) -> None:
         self.serve(5)
-        self.serve(AWAKE / 2)
-        self.pass_time(1)
+        self.soon()
         for _ in range(3):
-            self.serve(AWAKE * 1.5)
-            self.assertFalse(self.stays())
-        self.serve(AWAKE / 2)
-        self.assertTrue(self.stays())
+            self.assertEqual(self.serve(AWAKE * 1.5), (1, 0))
+        self.assertEqual(self.soon([OTHER]), (1, 1))
 
     def test_how_long_an_answer_takes_does_not_matter(self) -> None:
         self.serve(5)
-        self.serve(AWAKE / 2, takes=1)
-        self.assertTrue(self.stays())
-
-    def test_commands_that_come_together_have_one_turn_among_them(self) -> None:
-        for _ in range(20):
-            self.serve(1e-6)
-        self.assertEqual(len(self.reactor.getDelayedCalls()), 1)
+        self.takes = 1.0
+        self.assertEqual(self.soon([OTHER]), (1, 1))
 
     def test_who_is_taken_off_the_processor_does_without_for_a_while(self) -> None:
-        for found in (self.reactor.turn, lambda: self.serve(0)):
-            self.serve(5)
-            self.serve(AWAKE / 2)
-            self.assertTrue(self.stays())
-            self.time += TURN * 1.5
-            found()
-            self.reactor.turn()
-            self.assertFalse(self.stays())
-            self.serve(1e-6)
-            self.serve(1e-6)
-            self.assertFalse(self.stays())
-            self.time += REST
-            self.serve(1e-6)
-            self.serve(1e-6)
-            self.assertTrue(self.stays())
-            self.pass_time(1)
-
-    def test_one_that_was_stopped_leaves_nothing_and_begins_nothing(self) -> None:
         self.serve(5)
-        self.serve(AWAKE / 2)
+        self.slow = TAKEN * 1.5
+        self.assertEqual(self.soon(), (1, 1))
+        self.slow = 1e-6
+        self.assertEqual(self.soon(), (1, 0))
+        self.assertEqual(self.soon(), (1, 0))
+        self.serve(REST)
+        self.assertEqual(self.soon([OTHER]), (1, 1))
+
+    def test_what_comes_late_to_one_that_was_off_the_processor_is_served_all_the_same(self) -> None:
+        self.serve(5)
+        self.slow = TAKEN * 1.5
+        self.assertEqual(self.soon([MINE]), (2, 2))
+
+    def test_one_that_was_stopped_looks_no_more(self) -> None:
+        self.serve(5)
         self.poll.stop()
-        self.assertFalse(self.stays())
-        self.serve(AWAKE / 2)
-        self.assertFalse(self.stays())
-        self.poll.stop()
+        self.assertEqual(self.soon([MINE]), (1, 0))
         self.poll.start()
-        self.serve(AWAKE / 2)
-        self.assertTrue(self.stays())
+        self.assertEqual(self.soon([MINE], [OTHER]), (2, 2))
 
     def test_with_one_processor_the_client_needs_it(self) -> None:
+        from twisted.internet import reactor
         self.patch(os, "sched_getaffinity", lambda pid: {3})
-        self.assertFalse(can_poll())
+        self.assertFalse(can_poll(reactor))
         self.patch(os, "sched_getaffinity", lambda pid: {3, 5})
-        self.assertTrue(can_poll())
+        self.assertTrue(can_poll(reactor))
+        self.assertFalse(can_poll(Clock()))
 
 
 class ListeningTests(TestCase):
@@ -153,7 +189,7 @@ class ListeningTests(TestCase):
             def start(self) -> None:
                 told.append("start")
 
-            def during(self, read: Any, before: float = 0.0) -> Any:
+            def during(self, read: Any, before: float = 0.0, fileno: Any = None) -> Any:
                 told.append("came")
                 try:
                     return read()
@@ -176,7 +212,7 @@ class ListeningTests(TestCase):
                 self.transport.loseConnection()  # type: ignore[union-attr]
 
         self.patch(listeners, "BusyPoll", Noting)
-        self.patch(listeners, "can_poll", lambda: True)
+        self.patch(listeners, "can_poll", lambda reactor: True)
         listen, ports = Listen("imap", "tcp:0:interface=127.0.0.1"), list[Any]()
         service = Listeners(reactor, [listen], {str(listen): Factory.forProtocol(Reader)}, ports.extend)
         service.startService()
@@ -187,6 +223,33 @@ class ListeningTests(TestCase):
         self.assertEqual(told[:6], ["start", "came", "served", "came", "hello", "served"])
         self.assertEqual(told[-1], "stop")
 
+    async def test_who_asks_again_and_again_is_answered_and_so_are_others(self) -> None:
+        from twisted.internet import reactor
+        received: list[bytes] = []
+
+        class Echo(Protocol):
+            def dataReceived(self, data: bytes) -> None:
+                received.append(data)
+                self.transport.write(data)  # type: ignore[union-attr]
+
+        def ask(port: int) -> list[bytes]:
+            with socket.create_connection(("127.0.0.1", port)) as connection:
+                answers = []
+                for number in range(200):
+                    connection.sendall(b"%d" % number)
+                    answers.append(connection.recv(100))
+                return answers
+
+        self.patch(listeners, "can_poll", lambda reactor: True)
+        listen, ports = Listen("imap", "tcp:0:interface=127.0.0.1"), list[Any]()
+        service = Listeners(reactor, [listen], {str(listen): Factory.forProtocol(Echo)}, ports.extend)
+        service.startService()
+        clients = [deferToThread(ask, ports[0].getHost().port) for _ in range(2)]
+        for client in clients:
+            self.assertEqual(await client, [b"%d" % number for number in range(200)])
+        await service.stopService()
+        self.assertEqual(len(received), 400)
+
     def test_where_there_is_one_processor_nothing_is_told(self) -> None:
-        self.patch(listeners, "can_poll", lambda: False)
+        self.patch(listeners, "can_poll", lambda reactor: False)
         self.assertIsNone(Listeners(Clock(), [], {})._poll)

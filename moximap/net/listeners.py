@@ -114,7 +114,7 @@ class Listeners(Service):
         self._reactor = reactor
         self._todo = [(listen, listen.on(reactor), factories[listen.setting]) for listen in listens]
         self._ready = ready
-        self._poll = BusyPoll(reactor) if can_poll() else None
+        self._poll = BusyPoll(reactor) if can_poll(reactor) else None
         self._listening: list[Deferred[_Port]] = []
 
     def privilegedStartService(self) -> None:

@@ -67,7 +67,7 @@ class PromptServer(tcp.Server):
         if self._poll is None:
             return self._read()
         try:
-            return self._poll.during(self._read, self._served)
+            return self._poll.during(self._read, self._served, self.fileno)
         finally:
             self._served = self._poll.latest
 
@@ -99,7 +99,7 @@ class PromptServer(tcp.Server):
 def send_promptly(port: IListeningPort, poll: BusyPoll | None = None) -> None:
     """Make this the transport of connections to come, where they are TCP's own.
 
-    ``poll`` is told when they are read.
+    They are read through ``poll``.
     """
     if isinstance(port, tcp.Port) and port.transport is tcp.Server:
         prompt: Any = port
