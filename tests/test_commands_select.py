@@ -129,6 +129,12 @@ class Again(DialogueCase):
         self.client("2").send(b"f DELETE Old\r\n")
         self.assertIn("x NO [NONEXISTENT]", self.select(mailbox="Old")[-2])
 
+    def test_a_clock_that_was_set_back_makes_nothing_be_trusted_for_longer(self) -> None:
+        self.select()
+        self.elsewhere.store(self.inbox, NumSet.of([1]), "+", ["\\Seen"])
+        self.clock.rightNow -= 500
+        self.assertIn("* OK [UNSEEN 2] first message not seen", self.select())
+
     def test_the_store_is_asked_only_when_it_may_be_another(self) -> None:
         with patch.object(Account, "mailbox", autospec=True, side_effect=Account.mailbox) as asked:
             for expected in (0, 0, 0):

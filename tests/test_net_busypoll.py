@@ -1,6 +1,7 @@
 """When the reactor stays awake for the next command, and that it sleeps otherwise."""
 
 import os
+import select
 import socket
 from select import EPOLLHUP, EPOLLIN, EPOLLOUT
 from types import SimpleNamespace
@@ -176,7 +177,11 @@ class BusyPollTests(SynchronousTestCase):
         self.assertFalse(can_poll(reactor))
         self.patch(os, "sched_getaffinity", lambda pid: {3, 5})
         self.assertTrue(can_poll(reactor))
+
+    def test_a_reactor_that_waits_otherwise_is_left_as_it_is(self) -> None:
+        self.patch(os, "sched_getaffinity", lambda pid: {3, 5})
         self.assertFalse(can_poll(Clock()))
+        self.assertFalse(can_poll(SimpleNamespace(_poller=select.poll())))
 
 
 class ListeningTests(TestCase):
@@ -233,7 +238,7 @@ class ListeningTests(TestCase):
                 self.transport.write(data)  # type: ignore[union-attr]
 
         def ask(port: int) -> list[bytes]:
-            with socket.create_connection(("127.0.0.1", port)) as connection:
+            with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
                 answers = []
                 for number in range(200):
                     connection.sendall(b"%d" % number)

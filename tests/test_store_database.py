@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+from collections.abc import Callable
+from errno import EIO
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -120,26 +123,47 @@ class CheckpointTests(StoreCase, OnDisk):
         self.directory._checkpointer.close()
         self.assertGreater(self.directory._checkpointer._copied[str(self.home / "mail.db")], 20)
 
-    def synced(self) -> list[str]:
-        """What else than SQLite a checkpoint syncs after which the log begins anew."""
-        synced = []
+    def checkpoint(self, sync: Callable[[str], None] = lambda path: None) -> list[str]:
+        """What a checkpoint syncs, besides SQLite, and whether the log begins anew after it."""
+        steps = []
 
-        def sync(descriptor: int) -> None:
-            synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        def synced(descriptor: int) -> None:
+            steps.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+            sync(steps[-1])
+
+        def patient(connection: object, seconds: float) -> None:
+            if seconds == checkpointing._PATIENCE:
+                steps.append("anew")
 
         self.append(LARGE[:100_000])
-        with patch.object(checkpointing, "RESTART", 1), patch("os.fdatasync", sync):
+        with patch("os.fdatasync", synced), patch.object(checkpointing, "RESTART", 1), \
+                patch.object(database, "be_patient", patient), contextlib.suppress(OSError):
             self.assertGreater(checkpointing.checkpoint(self.home / "mail.db"), 20)
-        return synced
+        return steps
 
     def test_the_database_is_synced_before_writers_have_to_wait(self) -> None:
-        self.assertEqual(self.synced(), [str((self.home / "mail.db").resolve())])
+        self.assertEqual(self.checkpoint(), [str((self.home / "mail.db").resolve()), "anew"])
+
+    def test_where_the_disk_fails_the_log_does_not_begin_anew(self) -> None:
+        def fail(path: str) -> None:
+            raise OSError(EIO, "broken")
+
+        self.assertEqual(self.checkpoint(fail), [str((self.home / "mail.db").resolve())])
+
+    def test_a_checkpoint_that_fails_is_in_the_log_and_the_next_one_is_tried(self) -> None:
+        tried = patch.object(checkpointing, "checkpoint", side_effect=[OSError(EIO, "broken"), 7])
+        with tried, patch.object(checkpointing, "COPY", 1):
+            for _ in range(2):
+                self.append(MAIL)
+                self.directory._checkpointer.close()
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+        self.assertEqual(self.directory._checkpointer._copied[str(self.home / "mail.db")], 7)
 
     def test_no_other_file_is_taken_for_the_database(self) -> None:
         with patch("os.path.samestat", lambda one, other: False):
-            self.assertEqual(self.synced(), [])
+            self.assertEqual(self.checkpoint(), ["anew"])
         with patch("os.fstat", side_effect=OSError):
-            self.assertEqual(self.synced(), [])
+            self.assertEqual(self.checkpoint(), ["anew"])
 
     def test_what_was_copied_is_not_copied_again(self) -> None:
         checkpointer, path = Checkpointer(), "x"

@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from moximap.store import threads
-from moximap.store.threads import DISTRUST, MEANWHILE, SLOW, TOO_SLOW, Pool
+from moximap.store.threads import DISTRUST, MEANWHILE, SLOW, TOO_SLOW, Pool, stand_back
 
 
 class QuickTests(SynchronousTestCase):
@@ -145,12 +145,23 @@ class WorkerTests(SynchronousTestCase):
         self.assertEqual([self.successResultOf(call) for call in calls], [7] * 4)
 
     def test_its_threads_take_no_processor_from_those_who_compute(self) -> None:
-        [policy] = self.answered(self.pool.call(os.sched_getscheduler, 0))
-        self.assertEqual((policy, os.sched_getscheduler(0)), (os.SCHED_BATCH, os.SCHED_OTHER))
+        for policy, expected in ((os.SCHED_OTHER, [mock.call(0, os.SCHED_BATCH, os.sched_param(0))]), (os.SCHED_IDLE, [])):
+            chosen = mock.Mock()
+            self.patch(os, "sched_getscheduler", lambda of, policy=policy: policy)
+            self.patch(os, "sched_setscheduler", chosen)
+            stand_back()
+            self.assertEqual(chosen.mock_calls, expected)
+
+    def test_that_is_the_systems_business_and_none_of_the_reactors_thread(self) -> None:
+        before = os.sched_getscheduler(0)
+        [after] = self.answered(self.pool.call(os.sched_getscheduler, 0))
+        self.assertEqual(after, os.SCHED_BATCH if before == os.SCHED_OTHER else before)
+        self.assertEqual(os.sched_getscheduler(0), before)
 
     def test_where_the_system_does_not_let_them_choose_they_work_as_they_are(self) -> None:
         self.patch(os, "sched_setscheduler", mock.Mock(side_effect=PermissionError))
-        self.assertEqual(self.answered(self.pool.call(int)), [0])
+        stand_back()
         self.patch(os, "sched_setscheduler", None)
         del os.sched_setscheduler                  # as on a system that has none; put back with the patch
-        self.assertEqual(self.answered(self.pool.call(current_thread), self.pool.call(int))[1], 0)
+        stand_back()
+        self.assertEqual(self.answered(self.pool.call(int)), [0])

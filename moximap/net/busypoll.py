@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from select import EPOLLIN
+from select import EPOLLIN, epoll
 from time import perf_counter
 from typing import Any, Final, TypeVar
 
@@ -23,15 +23,15 @@ AWAKE: Final = 100e-6
 TAKEN: Final = 40e-6
 #: Seconds to do without then, and where two were there at once: while many are served nobody sleeps.
 REST: Final = 10e-3
-#: Seconds for which one connection may be read again and again, while calls of the reactor are due.
+#: Seconds in which another reading may begin in the same turn: meanwhile the reactor calls nothing.
 TURN: Final = 0.5e-3
 
 
 def can_poll(reactor: object) -> bool:
-    """Whether this process has a processor besides the one that its client may need, and a reactor that can
-    be asked whether anything has happened."""
+    """Whether this process has a processor besides the one that its client may need, and a reactor that waits
+    by epoll, which can be asked whether anything has happened."""
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return processors > 1 and hasattr(reactor, "_poller")
+    return processors > 1 and isinstance(getattr(reactor, "_poller", None), epoll)
 
 
 class BusyPoll:

@@ -68,7 +68,7 @@ class Checkpointer:
                 self._copied[path] = checkpoint(Path(path))
             except apsw.BusyError:
                 self._copied[path] = self._due.get(path, 0)      # another process does it
-            except apsw.Error:
+            except (apsw.Error, OSError):
                 self._log.failure("checkpoint of {path} failed", path=path)
             self._due.pop(path, None)      # not before: what is committed meanwhile asks for no second one
 

@@ -164,13 +164,17 @@ def sync(connection: apsw.Connection, path: Path) -> None:
     """Sync the file of a database, not its log; where SQLite should not let us find it nothing is done.
 
     SQLite's own descriptor is needed: to open the file and close it again would end the locks on it.
+    An OSError of the disk is raised: it is told once, and SQLite would not hear of it.
     """
     pointer = ctypes.POINTER(_UnixFile)()
     connection.file_control("main", apsw.SQLITE_FCNTL_FILE_POINTER, ctypes.addressof(pointer))
     descriptor = pointer.contents.descriptor
-    with suppress(OSError):
-        if os.path.samestat(os.fstat(descriptor), path.stat()):
-            os.fdatasync(descriptor)
+    try:
+        found = os.path.samestat(os.fstat(descriptor), path.stat())
+    except OSError:
+        found = False
+    if found:
+        os.fdatasync(descriptor)
 
 
 class Removal:

@@ -55,11 +55,15 @@ class IReader(Protocol):
 
 @attrs.frozen
 class _Found:
-    """A mailbox as it was at a moment of the account."""
+    """A mailbox as it was at a moment of the account, and of its image; ``read`` in seconds."""
 
     mailbox: Mailbox
     moment: tuple[int, int]
-    until: float
+    modseq: int
+    read: float
+
+    def holds(self, moment: tuple[int, int], image: Image, now: float) -> bool:
+        return self.moment == moment and self.modseq == image.modseq and 0 <= now - self.read < TRUST
 
 
 class OpenAccount:
@@ -111,7 +115,7 @@ class OpenAccount:
         image = None if found is None else self.images.get(found.mailbox.id)
         if image is None or found is None:
             mailbox, image = await self._read(name)
-        elif found.moment == moment and now < found.until and self.fresh(image):
+        elif found.holds(moment, image, now) and self.fresh(image):
             self._hold(image)                           # nothing has happened at all
             return found.mailbox, image
         else:
@@ -122,7 +126,7 @@ class OpenAccount:
                 mailbox, image = await self._read(name)
         image.checked = max(image.checked, moment[0])
         image.highest = max(image.highest, mailbox.modseq)
-        self._found[name] = _Found(mailbox, moment, now + TRUST)
+        self._found[name] = _Found(mailbox, moment, image.modseq, now)
         return mailbox, image
 
     async def _read(self, name: str) -> tuple[Mailbox, Image]:

@@ -257,7 +257,8 @@ def stand_back() -> None:
     interpreter, which that one has.
     """
     with suppress(AttributeError, OSError):
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        if os.sched_getscheduler(0) == os.SCHED_OTHER:             # else somebody has chosen
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def both(function: Callable[..., Callable[[], _T]], /, *args: Any, **kwargs: Any) -> _T:
